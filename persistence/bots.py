@@ -1,0 +1,36 @@
+"""Telegram bots as stored."""
+
+from __future__ import annotations
+
+from dealgram.persistence.database import Database
+from dealgram.persistence.records import Bot
+from dealgram.persistence.tables import row_of
+
+
+async def get(db: Database, bot_id: int) -> Bot | None:
+    """The bot by Telegram's id of it; whoever acts for an account compares ``account_id``."""
+    record = await db.fetchrow(Bot.table.select("WHERE bot_id = $1"), bot_id)
+    return None if record is None else row_of(Bot, record)
+
+
+async def by_webhook_key(db: Database, webhook_key: str) -> Bot | None:
+    """The bot of a webhook path."""
+    record = await db.fetchrow(Bot.table.select("WHERE webhook_key = $1"), webhook_key)
+    return None if record is None else row_of(Bot, record)
+
+
+async def for_account(db: Database, account_id: int) -> list[Bot]:
+    """The account's bots in every state, by id."""
+    records = await db.fetch(Bot.table.select("WHERE account_id = $1 ORDER BY bot_id"), account_id)
+    return [row_of(Bot, record) for record in records]
+
+
+async def all_active(db: Database) -> list[Bot]:
+    """Active bots of accounts that are not uninstalled, by id: those whose updates are fetched."""
+    records = await db.fetch(
+        Bot.table.select(
+            "JOIN accounts AS a ON a.account_id = t.account_id"
+            " WHERE t.status = 'active' AND a.status <> 'uninstalled' ORDER BY t.bot_id"
+        )
+    )
+    return [row_of(Bot, record) for record in records]

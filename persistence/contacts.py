@@ -1,0 +1,23 @@
+"""Which amoCRM contact stands for which Telegram user, as stored."""
+
+from __future__ import annotations
+
+from dealgram.persistence.database import Database
+from dealgram.persistence.records import Contact
+from dealgram.persistence.tables import row_of
+
+
+async def get(db: Database, account_id: int, user_id: int) -> Contact | None:
+    """The contact of a Telegram user in this account, or None."""
+    record = await db.fetchrow(Contact.table.select("WHERE account_id = $1 AND user_id = $2"), account_id, user_id)
+    return None if record is None else row_of(Contact, record)
+
+
+async def by_contact(db: Database, account_id: int, contact_id: int) -> Contact | None:
+    """The Telegram user of an amoCRM contact: the earliest known, should several have been merged into one contact."""
+    record = await db.fetchrow(
+        Contact.table.select("WHERE account_id = $1 AND contact_id = $2 ORDER BY created_at, user_id LIMIT 1"),
+        account_id,
+        contact_id,
+    )
+    return None if record is None else row_of(Contact, record)

@@ -1,0 +1,35 @@
+"""Conversations (our ids for amojo chats), as stored."""
+
+from __future__ import annotations
+
+from dealgram.persistence.database import Database
+from dealgram.persistence.records import Conversation
+from dealgram.persistence.tables import row_of
+
+
+async def get(db: Database, account_id: int, conversation_id: str) -> Conversation | None:
+    """The conversation, or None."""
+    record = await db.fetchrow(
+        Conversation.table.select("WHERE account_id = $1 AND conversation_id = $2"), account_id, conversation_id
+    )
+    return None if record is None else row_of(Conversation, record)
+
+
+async def by_chat_uuid(db: Database, account_id: int, chat_uuid: str) -> Conversation | None:
+    """The conversation by the id that amojo gave its chat."""
+    record = await db.fetchrow(
+        Conversation.table.select("WHERE account_id = $1 AND chat_uuid = $2 ORDER BY conversation_id LIMIT 1"),
+        account_id,
+        chat_uuid,
+    )
+    return None if record is None else row_of(Conversation, record)
+
+
+async def for_group(db: Database, account_id: int, group_id: int) -> list[Conversation]:
+    """Every conversation of a group, by id."""
+    records = await db.fetch(
+        Conversation.table.select("WHERE account_id = $1 AND group_id = $2 ORDER BY conversation_id"),
+        account_id,
+        group_id,
+    )
+    return [row_of(Conversation, record) for record in records]

@@ -1,0 +1,86 @@
+"""Telegram groups as stored. Group ids are ours: a group that becomes a supergroup keeps its id and changes a
+column."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dealgram.persistence.database import Database
+from dealgram.persistence.errors import ForeignRowError
+from dealgram.persistence.records import Group
+from dealgram.persistence.sharding import shard_of
+from dealgram.persistence.tables import row_of
+from dealgram.persistence.text import clean
+
+
+async def ensure(
+    db: Database,
+    account_id: int,
+    bot_id: int,
+    chat_id: int,
+    title: str,
+    kind: Literal["group", "supergroup"],
+) -> Group:
+    """The group of this chat, inserted if it is new; an existing row, found through old chat ids too, is left as it is.
+
+    Outside the journal; safe to call again and from several tasks at once.
+
+    Raises:
+        ForeignRowError: the chat is known under another account.
+    """
+    group = await by_chat(db, bot_id, chat_id)
+    if group is None:
+        await db.execute(
+            "INSERT INTO groups (account_id, shard, bot_id, chat_id, title, kind, status)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 'member') ON CONFLICT (bot_id, chat_id) DO NOTHING",
+            account_id,
+            shard_of(account_id),
+            bot_id,
+            chat_id,
+            clean(title),
+            kind,
+        )
+        group = await by_chat(db, bot_id, chat_id)
+    if group is None or group.account_id != account_id:
+        raise ForeignRowError("the group belongs to another account")
+    return group
+
+
+async def get(db: Database, account_id: int, group_id: int) -> Group | None:
+    """The account's group, or None."""
+    record = await db.fetchrow(Group.table.select("WHERE account_id = $1 AND group_id = $2"), account_id, group_id)
+    return None if record is None else row_of(Group, record)
+
+
+async def find(db: Database, group_id: int) -> Group | None:
+    """The group by our id alone: for its own actor, whose address carries nothing else."""
+    record = await db.fetchrow(Group.table.select("WHERE group_id = $1"), group_id)
+    return None if record is None else row_of(Group, record)
+
+
+async def by_chat(db: Database, bot_id: int, chat_id: int) -> Group | None:
+    """The group a bot knows under this chat id, now or before it became a supergroup."""
+    record = await db.fetchrow(
+        Group.table.select(
+            "WHERE t.bot_id = $1 AND (t.chat_id = $2 OR t.group_id IN"
+            " (SELECT group_id FROM chat_aliases WHERE bot_id = $1 AND chat_id = $2))"
+            " ORDER BY t.chat_id = $2 DESC LIMIT 1"
+        ),
+        bot_id,
+        chat_id,
+    )
+    return None if record is None else row_of(Group, record)
+
+
+async def for_bot(db: Database, account_id: int, bot_id: int) -> list[Group]:
+    """The bot's groups within the account, by id."""
+    records = await db.fetch(
+        Group.table.select("WHERE account_id = $1 AND bot_id = $2 ORDER BY group_id"), account_id, bot_id
+    )
+    return [row_of(Group, record) for record in records]
+
+
+async def for_account(db: Database, account_id: int) -> list[Group]:
+    """The account's groups, by id."""
+    records = await db.fetch(Group.table.select("WHERE account_id = $1 ORDER BY group_id"), account_id)
+    return [row_of(Group, record) for record in records]

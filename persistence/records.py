@@ -1,0 +1,215 @@
+"""The rows of dealgram's own tables, one frozen dataclass each; its table and the key of its upsert above it.
+
+``datetime`` fields that default to None are filled by the database's clock and only read: `created_at` at the first
+write, `updated_at`/`seen_at` at every write, `linked_at`/`unlinked_at` when the link's status changes.
+Fields of type ``bytes`` are sealed by `SecretBox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from dealgram.persistence.tables import CREATED, TOUCHED, Clock, Row, stored, upsert_rows
+
+if TYPE_CHECKING:
+    from dealgram.persistence.database import Connection, Database
+
+
+@stored("accounts", key=("account_id",), created_at=CREATED, updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account(Row):
+    """An amoCRM account (tenant). ``host`` is the base URL of its REST API, ``https://…``."""
+
+    account_id: int
+    host: str
+    subdomain: str
+    name: str = ""
+    amojo_id: str | None = None
+    scope_id: str | None = None
+    status: Literal["new", "active", "reauthorise", "uninstalled"] = "new"
+    telegram_field_id: int | None = None
+    access_token: bytes | None = None
+    refresh_token: bytes | None = None
+    token_expires_at: datetime | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@stored("users", key=("account_id", "user_id"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User(Row):
+    """An amoCRM user of an account."""
+
+    account_id: int
+    user_id: int
+    name: str = ""
+    amojo_id: str | None = None
+    is_admin: bool = False
+    is_active: bool = True
+
+
+@stored("bots", key=("bot_id",), created_at=CREATED, updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot(Row):
+    """A Telegram bot connected to an account. ``bot_id`` is Telegram's id of the bot."""
+
+    bot_id: int
+    account_id: int
+    token: bytes
+    username: str
+    name: str = ""
+    pipeline_id: int | None = None
+    source_id: int | None = None
+    external_id: str
+    webhook_key: str
+    webhook_secret: bytes
+    intake: Literal["polling", "webhook"] = "polling"
+    status: Literal["active", "revoked", "removed"] = "active"
+    can_read_all_group_messages: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@stored("groups", key=("group_id",), created_at=CREATED, updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group(Row):
+    """A Telegram group a bot is or was in. ``group_id`` is ours (see `groups.ensure`), ``chat_id`` Telegram's."""
+
+    group_id: int
+    account_id: int
+    bot_id: int
+    chat_id: int
+    title: str
+    kind: Literal["group", "supergroup"] = "group"
+    status: Literal["member", "administrator", "left"] = "member"
+    dialog: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@stored("chat_aliases", key=("bot_id", "chat_id"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatAlias(Row):
+    """An old chat id of a group that became a supergroup."""
+
+    bot_id: int
+    chat_id: int
+    account_id: int
+    group_id: int
+
+
+_LINKED_AT = Clock(
+    update="CASE WHEN new.status = 'linked' AND t.status <> 'linked' THEN now() ELSE t.linked_at END",
+)
+_UNLINKED_AT = Clock(
+    insert="CASE WHEN new.status = 'unlinked' THEN now() END",
+    update="CASE WHEN new.status = 'linked' THEN NULL WHEN t.status = 'linked' THEN now() ELSE t.unlinked_at END",
+)
+
+
+@stored("links", key=("group_id", "deal_id"), linked_at=_LINKED_AT, unlinked_at=_UNLINKED_AT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Row):
+    """A group linked to a deal, now or earlier. ``linked_by`` is a Telegram user id, None when an operator did it."""
+
+    group_id: int
+    deal_id: int
+    account_id: int
+    status: Literal["linked", "unlinked"] = "linked"
+    deal_name: str = ""
+    linked_by: int | None = None
+    linked_at: datetime | None = None
+    unlinked_at: datetime | None = None
+
+
+@stored("participants", key=("group_id", "user_id"), seen_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant(Row):
+    """A person seen in a group."""
+
+    group_id: int
+    user_id: int
+    account_id: int
+    name: str = ""
+    username: str | None = None
+    is_present: bool = True
+    seen_at: datetime | None = None
+
+
+@stored("persons", key=("bot_id", "user_id"), seen_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person(Row):
+    """A person who wrote to a bot in private."""
+
+    bot_id: int
+    user_id: int
+    account_id: int
+    name: str = ""
+    username: str | None = None
+    blocked: bool = False
+    seen_at: datetime | None = None
+
+
+@stored("contacts", key=("account_id", "user_id"), created_at=CREATED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact(Row):
+    """The amoCRM contact of a Telegram user: one per user and account."""
+
+    account_id: int
+    user_id: int
+    contact_id: int
+    name: str = ""
+    username: str | None = None
+    created_at: datetime | None = None
+
+
+@stored("conversations", key=("account_id", "conversation_id"), updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation(Row):
+    """Our id for an amojo chat and what is known of it on the other side."""
+
+    account_id: int
+    conversation_id: str
+    bot_id: int
+    group_id: int | None = None
+    user_id: int | None = None
+    deal_id: int | None = None
+    chat_uuid: str | None = None
+    contact_id: int | None = None
+    ready: bool = False
+    updated_at: datetime | None = None
+
+
+@stored("messages", key=("account_id", "conversation_id", "msgid"), created_at=CREATED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Row):
+    """One message as both sides know it; ``chat_id``/``message_id`` are Telegram's, None until it has them."""
+
+    account_id: int
+    conversation_id: str
+    msgid: str
+    bot_id: int
+    chat_id: int | None = None
+    message_id: int | None = None
+    amo_id: str | None = None
+    direction: Literal["in", "out"] = "in"
+    created_at: datetime | None = None
+
+
+async def upsert(db: Database, *rows: Row) -> None:
+    """Write whole rows in one transaction, outside the journal: for the command line and the installation.
+
+    Raises:
+        ForeignRowError: a key belongs to another account; nothing was written.
+        DatabaseUnavailable: the outcome is unknown; writing again is safe.
+    """
+
+    async def write(connection: Connection) -> None:
+        await upsert_rows(connection, rows)
+
+    await db.transaction(write)
