@@ -1,0 +1,63 @@
+"""The Telegram Bot API: outgoing calls, long polling, updates as typed values, and the limits on sending."""
+
+from dealgram.gateways.telegram.content import Chat, Entity, Origin, Reaction, User
+from dealgram.gateways.telegram.errors import BotBlocked, ChatGone, ChatMigrated, IntakeConflict
+from dealgram.gateways.telegram.gateway import AskReply, BotCalls, Key, Keyboard, TelegramGateway, bot_id_of
+from dealgram.gateways.telegram.intake import PollingPool
+from dealgram.gateways.telegram.limits import LimitSettings, TelegramLimits
+from dealgram.gateways.telegram.message import Message
+from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, WebhookInfo
+from dealgram.gateways.telegram.updates import (
+    ALLOWED_UPDATES,
+    BadUpdate,
+    CallbackQuery,
+    Located,
+    MembershipChanged,
+    Payload,
+    ReactionChanged,
+    ReactionsCounted,
+    Update,
+    chat_of,
+    parse_update,
+    sender_of,
+    update_id,
+)
+
+__all__ = [
+    "ALLOWED_UPDATES",
+    "AskReply",
+    "BadUpdate",
+    "BotBlocked",
+    "BotCalls",
+    "CallbackQuery",
+    "Chat",
+    "ChatGone",
+    "ChatInfo",
+    "ChatMigrated",
+    "Entity",
+    "IntakeConflict",
+    "Key",
+    "Keyboard",
+    "LimitSettings",
+    "Located",
+    "Me",
+    "Member",
+    "MembershipChanged",
+    "Message",
+    "Origin",
+    "Payload",
+    "PollingPool",
+    "Reaction",
+    "ReactionChanged",
+    "ReactionsCounted",
+    "TelegramGateway",
+    "TelegramLimits",
+    "Update",
+    "User",
+    "WebhookInfo",
+    "bot_id_of",
+    "chat_of",
+    "parse_update",
+    "sender_of",
+    "update_id",
+]

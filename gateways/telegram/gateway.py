@@ -1,0 +1,305 @@
+"""The Bot API as dealgram uses it: one gateway for all bots, thin typed calls, our errors.
+
+`TelegramGateway.bot(token)` is cheap (microseconds); make one per use or keep it, both are fine. Calls that may be
+repeated end a broken connection as `Interrupted` (Transient); `send_text` and its like end it as `OutcomeUnknown`.
+Rate limits are not kept here but in `limits.TelegramLimits`, because only the caller knows what may wait.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from telegram import (
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeDefault,
+    ForceReply,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    ReplyParameters,
+)
+
+from dealgram.gateways.errors import OutcomeUnknown, Refused, ServiceFailed, Unauthorised
+from dealgram.gateways.telegram.bot import CarriedError, TransportRequest, TrioBot, is_repeatable, last_result
+from dealgram.gateways.telegram.errors import SERVICE
+from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, SentMessageId, WebhookInfo
+from dealgram.gateways.transport import HttpTransport
+
+T = TypeVar("T")
+
+_TOKEN = re.compile(r"(\d{1,19}):[A-Za-z0-9_-]{1,200}")
+_GENERAL_TOPIC = 1  # has messages with this thread id, but refuses it in a send (telegram-facts §1.6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """An inline button: `data` (1 to 64 bytes) comes back in a callback query; or `url` is opened."""
+
+    text: str
+    data: str | None = None
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.url is None):
+            raise ValueError("a button needs either data or url")
+        if self.data is not None and not 1 <= len(self.data.encode()) <= 64:
+            raise ValueError("button data must be 1 to 64 bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyboard:
+    """Inline buttons in rows; no rows takes the buttons off a message."""
+
+    rows: tuple[tuple[Key, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskReply:
+    """Opens the reply box (Bot API: ForceReply); `selective`: only for the person answered or mentioned."""
+
+    placeholder: str | None = None
+    selective: bool = True
+
+
+Markup = Keyboard | AskReply
+
+COMMAND_SCOPES: dict[str, Callable[[], BotCommandScope]] = {
+    "default": BotCommandScopeDefault,
+    "private": BotCommandScopeAllPrivateChats,
+    "groups": BotCommandScopeAllGroupChats,
+}
+
+
+def bot_id_of(token: str) -> int:
+    """The bot's id, which is the part of its token before the colon.
+
+    Raises:
+        Unauthorised: no token. Its text does not quote it.
+    """
+    match = _TOKEN.fullmatch(token)
+    if not match:
+        raise Unauthorised("this is not the token of a bot", service=SERVICE)
+    return int(match[1])
+
+
+class TelegramGateway:
+    """Makes bots over one shared transport.
+
+    Args:
+        transport: for sends and short calls only; long polls have connections of their own (see `intake`).
+        api_url: e.g. `https://api.telegram.org`.
+    """
+
+    def __init__(self, transport: HttpTransport, api_url: str, *, deadline_s: float = 60.0) -> None:
+        self._api_url = api_url
+        self._request = TransportRequest(transport, deadline_s)
+
+    def bot(self, token: str) -> BotCalls:
+        """The calls of one bot.
+
+        Raises:
+            Unauthorised: no token.
+        """
+        return BotCalls(bot_id_of(token), TrioBot(token, self._api_url, self._request))
+
+
+class BotCalls:
+    """The Bot API's methods for one bot; see telegram.errors for what they raise besides the transport's errors:
+    ChatMigrated, ChatGone and BotBlocked, Unauthorised (the token is revoked), Refused with a `reason`."""
+
+    def __init__(self, bot_id: int, bot: TrioBot) -> None:
+        self.bot_id = bot_id
+        self._bot = bot
+
+    def __repr__(self) -> str:
+        return f"BotCalls({self.bot_id})"
+
+    async def get_me(self) -> Me:
+        """The bot itself. Checks the token."""
+        return await _call("getMe", self._bot.get_me, Me)
+
+    async def send_text(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        reply_to: int | None = None,
+        reply_markup: Markup | None = None,
+        thread: int | None = None,
+        silent: bool = False,
+        link_preview: bool = True,
+    ) -> int:
+        """Sends 1 to 4096 characters of plain text; returns the message id.
+
+        Args:
+            reply_to: a message of the same chat to answer; if it is gone, the text is sent without it.
+            thread: the forum topic; the General topic is no thread for Telegram and is left out.
+
+        Raises:
+            OutcomeUnknown: it may have been sent. Never repeat this blindly: there is no idempotency key.
+        """
+        reply = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to is not None else None
+        sent = await _call(
+            "sendMessage",
+            lambda: self._bot.send_message(
+                chat_id,
+                text,
+                reply_parameters=reply,
+                reply_markup=_markup(reply_markup),
+                message_thread_id=None if thread == _GENERAL_TOPIC else thread,
+                disable_notification=True if silent else None,
+                link_preview_options=None if link_preview else LinkPreviewOptions(is_disabled=True),
+            ),
+            SentMessageId,
+        )
+        return sent.message_id
+
+    async def edit_text(
+        self, chat_id: int, message_id: int, text: str, *, reply_markup: Keyboard | None = None
+    ) -> None:
+        """Replaces text and buttons of an own message; None takes the buttons off. No change is no error."""
+        try:
+            await _call(
+                "editMessageText",
+                lambda: self._bot.edit_message_text(
+                    text, chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(reply_markup)
+                ),
+                object,
+            )
+        except Refused as refused:
+            if refused.reason != "not_modified":
+                raise
+
+    async def delete_message(self, chat_id: int, message_id: int) -> None:
+        """Deletes a message (own ones up to 48 hours). One that is gone already is no error."""
+        try:
+            await _call("deleteMessage", lambda: self._bot.delete_message(chat_id, message_id), object)
+        except Refused as refused:
+            if refused.reason != "message_not_found":
+                raise
+
+    async def answer_callback(self, callback_id: str, text: str | None = None, *, alert: bool = False) -> None:
+        """Ends the waiting of a pressed button, with up to 200 characters to show. Too late is no error: the person
+        has long stopped looking."""
+        try:
+            await _call(
+                "answerCallbackQuery",
+                lambda: self._bot.answer_callback_query(
+                    callback_id, text=text[:200] if text else None, show_alert=True if alert else None
+                ),
+                object,
+            )
+        except Refused as refused:
+            if refused.reason != "query_too_old":
+                raise
+
+    async def get_chat(self, chat_id: int) -> ChatInfo:
+        """Title, type and settings of a chat."""
+        return await _call("getChat", lambda: self._bot.get_chat(chat_id), ChatInfo)
+
+    async def get_chat_member(self, chat_id: int, user_id: int) -> Member:
+        """The place of a person in a chat."""
+        return await _call("getChatMember", lambda: self._bot.get_chat_member(chat_id, user_id), Member)
+
+    async def get_chat_administrators(self, chat_id: int) -> list[Member]:
+        """Owner and administrators, without other bots."""
+        return await _call("getChatAdministrators", lambda: self._bot.get_chat_administrators(chat_id), list[Member])
+
+    async def set_commands(self, commands: Sequence[tuple[str, str]], *, scope: str = "default") -> None:
+        """Sets the command menu: pairs of command and description; `scope` is a key of COMMAND_SCOPES."""
+        entries = [BotCommand(command, description) for command, description in commands]
+        where = COMMAND_SCOPES[scope]()
+        await _call("setMyCommands", lambda: self._bot.set_my_commands(entries, scope=where), object)
+
+    async def set_description(self, text: str) -> None:
+        """What an empty chat with the bot shows; up to 512 characters."""
+        await _call("setMyDescription", lambda: self._bot.set_my_description(text), object)
+
+    async def set_short_description(self, text: str) -> None:
+        """What the bot's profile shows; up to 120 characters."""
+        await _call("setMyShortDescription", lambda: self._bot.set_my_short_description(text), object)
+
+    async def set_webhook(
+        self,
+        url: str,
+        *,
+        secret_token: str,
+        allowed_updates: Sequence[str],
+        max_connections: int = 40,
+        drop_pending_updates: bool = False,
+    ) -> None:
+        """Asks Telegram to push updates to `url`, with `secret_token` in X-Telegram-Bot-Api-Secret-Token."""
+        await _call(
+            "setWebhook",
+            lambda: self._bot.set_webhook(
+                url,
+                secret_token=secret_token,
+                allowed_updates=list(allowed_updates),
+                max_connections=max_connections,
+                drop_pending_updates=True if drop_pending_updates else None,
+            ),
+            object,
+        )
+
+    async def delete_webhook(self, *, drop_pending_updates: bool = False) -> None:
+        """Takes the webhook off, so that polling can begin."""
+        await _call(
+            "deleteWebhook",
+            lambda: self._bot.delete_webhook(drop_pending_updates=True if drop_pending_updates else None),
+            object,
+        )
+
+    async def get_webhook_info(self) -> WebhookInfo:
+        """The webhook's address, backlog and last error."""
+        return await _call("getWebhookInfo", self._bot.get_webhook_info, WebhookInfo)
+
+    async def leave_chat(self, chat_id: int) -> None:
+        """Leaves a group."""
+        await _call("leaveChat", lambda: self._bot.leave_chat(chat_id), object)
+
+
+async def _call(method: str, call: Callable[[], Awaitable[object]], kind: type[T]) -> T:
+    """Runs a method of python-telegram-bot and reads the raw result as `kind`."""
+    token = last_result.set(None)
+    try:
+        try:
+            await call()
+        except CarriedError as carried:
+            raise carried.error from carried.__cause__
+        except (TypeError, ValueError, KeyError, AttributeError):
+            # python-telegram-bot could not make its object of a successful answer; ours decides below.
+            if last_result.get() is None:
+                raise
+        raw = last_result.get()
+        assert raw is not None, "a call without an error has a result"
+    finally:
+        last_result.reset(token)
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (ValueError, RecursionError):
+        detail = "the result is not what the Bot API promises"
+        if is_repeatable(method):
+            raise ServiceFailed(detail, service=SERVICE, operation=method) from None
+        raise OutcomeUnknown(detail, service=SERVICE, operation=method) from None
+
+
+def _markup(markup: Markup | None) -> InlineKeyboardMarkup | ForceReply | None:
+    if isinstance(markup, AskReply):
+        return ForceReply(selective=markup.selective, input_field_placeholder=markup.placeholder)
+    return _keyboard(markup)
+
+
+def _keyboard(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
+    if keyboard is None:
+        return None
+    rows = [
+        [InlineKeyboardButton(key.text, callback_data=key.data, url=key.url) for key in row] for row in keyboard.rows
+    ]
+    return InlineKeyboardMarkup(rows)

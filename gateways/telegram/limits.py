@@ -1,0 +1,156 @@
+"""Telegram's limits on sending, kept by us so that Telegram need not keep them (telegram-facts §1.1).
+
+A send passes up to three token buckets: its chat's (about one a second, short bursts pass), its group's (20 a minute)
+and its bot's (30 a second). The real limits are unpublished, so a 429 is obeyed besides: it pauses that chat; only when
+a second chat of the same bot is told to wait at the same time is the bot paused too, and never for long, because one
+chat can be told to wait for a day.
+
+Bucket sizes are chosen so that no window of a minute (a second) ever holds more than Telegram allows: burst + rate x
+window = limit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from dealgram.gateways.errors import RateLimited
+from dealgram.gateways.telegram.errors import SERVICE
+from dealgram.runtime.rate_limit import TokenBucket
+
+_LONGEST_BOT_PAUSE_S = 30.0
+_EVICTABLE_AFTER_S = 60.0  # by then every bucket of a chat is full again: forgetting it changes nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """Rates per second and burst sizes of the three buckets."""
+
+    chat_rate_per_s: float = 1.0
+    chat_burst: float = 3.0
+    group_rate_per_s: float = 15 / 60
+    group_burst: float = 5.0
+    bot_rate_per_s: float = 25.0
+    bot_burst: float = 5.0
+    remembered_chats: int = 20_000
+
+
+@dataclass(slots=True)
+class _ChatLimit:
+    buckets: tuple[TokenBucket, ...]
+    used_at: float = 0.0
+    users: int = 0
+
+    @property
+    def pause_left_s(self) -> float:
+        return max(bucket.statistics().pause_left_s for bucket in self.buckets)
+
+
+@dataclass(slots=True)
+class _BotLimit:
+    bucket: TokenBucket
+    paused_chats: dict[int, float] = field(default_factory=dict)  # chat id -> trio time of its pause's end
+
+
+class TelegramLimits:
+    """The buckets of all chats and bots. In memory only: after a restart everything starts full."""
+
+    # Invariants:
+    # - a chat that is paused, or that somebody waits for, is never forgotten;
+    # - else at most `remembered_chats` chats are held, the least recently used go first.
+
+    def __init__(self, settings: LimitSettings | None = None) -> None:
+        self._settings = settings or LimitSettings()
+        self._chats: OrderedDict[tuple[int, int], _ChatLimit] = OrderedDict()
+        self._bots: dict[int, _BotLimit] = {}
+
+    async def acquire(self, bot_id: int, chat_id: int, *, max_wait_s: float = 60.0) -> None:
+        """Waits until a message may be sent; in order of arrival within a chat. Negative chat ids are groups.
+
+        Raises:
+            RateLimited: a pause lasts longer than `max_wait_s`; `retry_after_s` says how long. Nothing was taken.
+        """
+        chat, bot = self._chat(bot_id, chat_id), self._bot(bot_id)
+        pause_s = max(chat.pause_left_s, bot.bucket.statistics().pause_left_s)
+        if pause_s > max_wait_s:
+            raise RateLimited(f"the chat is paused for {pause_s:.0f} s more", service=SERVICE, retry_after_s=pause_s)
+        chat.users += 1
+        try:
+            # The bot's bucket last: whoever waits for a slow chat must not hold up the bot's other chats.
+            for bucket in (*chat.buckets, bot.bucket):
+                await bucket.acquire()
+        finally:
+            chat.users -= 1
+            chat.used_at = trio.current_time()
+
+    def try_acquire(self, bot_id: int, chat_id: int) -> bool:
+        """True, and a message may be sent now; or False, and nothing was taken."""
+        chat = self._chat(bot_id, chat_id)
+        buckets = (*chat.buckets, self._bot(bot_id).bucket)
+        if not _all_ready(buckets):
+            return False
+        chat.used_at = trio.current_time()
+        taken = [bucket.try_acquire() for bucket in buckets]
+        assert all(taken), "a bucket that was ready gave nothing"
+        return True
+
+    def pause(self, bot_id: int, chat_id: int, retry_after_s: float) -> None:
+        """Telegram answered 429 to a message for this chat."""
+        now = trio.current_time()
+        chat, bot = self._chat(bot_id, chat_id), self._bot(bot_id)
+        chat.buckets[0].pause_for(retry_after_s)
+        bot.paused_chats = {other: end for other, end in bot.paused_chats.items() if end > now}
+        bot.paused_chats[chat_id] = now + retry_after_s
+        if len(bot.paused_chats) >= 2:
+            bot.bucket.pause_for(min(retry_after_s, _LONGEST_BOT_PAUSE_S))
+
+    def pause_left_s(self, bot_id: int, chat_id: int) -> float:
+        """Seconds until the chat's (or the bot's) pause ends; 0 without one."""
+        found = self._chats.get((bot_id, chat_id))
+        bot = self._bots.get(bot_id)
+        return max(found.pause_left_s if found else 0.0, bot.bucket.statistics().pause_left_s if bot else 0.0)
+
+    def forget_bot(self, bot_id: int) -> None:
+        """Drops what is known of a removed bot; its idle chats leave by age."""
+        self._bots.pop(bot_id, None)
+
+    def __len__(self) -> int:
+        """Chats held."""
+        return len(self._chats)
+
+    def _bot(self, bot_id: int) -> _BotLimit:
+        limit = self._bots.get(bot_id)
+        if limit is None:
+            settings = self._settings
+            limit = self._bots[bot_id] = _BotLimit(TokenBucket(settings.bot_rate_per_s, settings.bot_burst))
+        return limit
+
+    def _chat(self, bot_id: int, chat_id: int) -> _ChatLimit:
+        key = (bot_id, chat_id)
+        limit = self._chats.get(key)
+        if limit is None:
+            settings = self._settings
+            buckets = [TokenBucket(settings.chat_rate_per_s, settings.chat_burst)]
+            if chat_id < 0:
+                buckets.append(TokenBucket(settings.group_rate_per_s, settings.group_burst))
+            limit = self._chats[key] = _ChatLimit(tuple(buckets), used_at=trio.current_time())
+            self._evict()
+        self._chats.move_to_end(key)
+        return limit
+
+    def _evict(self) -> None:
+        """Forgets the least recently used chats above the bound, as far as forgetting them changes nothing."""
+        now = trio.current_time()
+        while len(self._chats) > self._settings.remembered_chats:
+            key, limit = next(iter(self._chats.items()))
+            if limit.users or limit.pause_left_s or now - limit.used_at < _EVICTABLE_AFTER_S:
+                return
+            del self._chats[key]
+
+
+def _all_ready(buckets: Sequence[TokenBucket]) -> bool:
+    figures = [bucket.statistics() for bucket in buckets]
+    return all(not one.waiting and one.available >= 1 and not one.pause_left_s for one in figures)
