@@ -69,6 +69,9 @@ class ApiSchema:
         """The parameters of a method with the names of the types that each accepts."""
         return {field["name"]: tuple(field["types"]) for field in self._methods[method].get("fields", ())}
 
+    def fields_of(self, type_name: str) -> frozenset[str]:
+        return frozenset(field["name"] for field in self._types[type_name].get("fields", ()))
+
     def validate_call(self, method: str, params: Mapping[str, object]) -> list[str]:
         """What is wrong with a call whose values are already decoded from the wire; empty when nothing is."""
         if method not in self._methods:
