@@ -49,7 +49,14 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException) -> DatabaseUnavailable:
-    """Wrap a connection trouble; the text names the kind of error only, so that no value can leak into a log."""
+    """Wrap a connection trouble."""
     if isinstance(error, DatabaseUnavailable):
         return error
-    return DatabaseUnavailable(f"database unavailable: {type(error).__name__}: {error}")
+    return DatabaseUnavailable(f"database unavailable: {summary(error)}")
+
+
+def summary(error: BaseException) -> str:
+    """One line for the log: PostgreSQL's DETAIL, which quotes whole rows, is left out."""
+    if isinstance(error, asyncpg.DataError):  # quotes the refused value
+        return type(error).__name__
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

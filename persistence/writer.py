@@ -24,7 +24,7 @@ import trio
 
 from dealgram.persistence.batch import Operation, write_batch
 from dealgram.persistence.database import Database
-from dealgram.persistence.errors import DatabaseUnavailable
+from dealgram.persistence.errors import DatabaseUnavailable, summary
 
 _log = logging.getLogger("dealgram.persistence")
 
@@ -148,7 +148,7 @@ class Writer:
             await self._commit(batch)
         except Exception as error:  # noqa: BLE001 - the data's fault, whatever it is; it must not end the writer
             if len(batch) == 1:
-                _log.warning("a commit was refused: %s: %s", type(error).__name__, error)
+                _log.warning("a commit was refused: %s", summary(error))
                 self._fail(batch[0], error)
                 return
             middle = len(batch) // 2

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import trio
 from hypothesis import HealthCheck, settings
+
+from dealgram.persistence import Database, embedded, migrate
 
 settings.register_profile(
     "dealgram",
@@ -11,3 +24,89 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("dealgram")
+
+# Tests throw their databases away: nothing is gained by waiting for the disk.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
+_TEMPLATE = "dealgram_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def run_postgres():
+    """Start private PostgreSQL servers in temporary folders: ``run_postgres(binaries=None) -> url``."""
+    servers: list[embedded.EmbeddedPostgres] = []
+    folders: list[Path] = []
+
+    def run(binaries: embedded.PostgresBinaries | None = None) -> str:
+        folder = Path(tempfile.mkdtemp(prefix="dealgram-tests-"))
+        folders.append(folder)
+        server = trio.run(partial(embedded.start, folder, settings=_FAST, binaries=binaries))
+        servers.append(server)
+        return server.url
+
+    yield run
+    for server in servers:
+        trio.run(server.stop)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(run_postgres):
+    """The URL of one embedded server for the whole session."""
+    return run_postgres()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url):
+    """The name of a migrated database on the session's server, to be copied."""
+
+    async def make() -> None:
+        async with Database.open(in_database(postgres_url, _TEMPLATE), min_size=1, max_size=1) as db:
+            await migrate(db)
+
+    _administer(postgres_url, f"CREATE DATABASE {_TEMPLATE}")
+    trio.run(make)
+    return _TEMPLATE
+
+
+@pytest.fixture
+def empty_database_url(postgres_url):
+    """The URL of a fresh database without a schema."""
+    yield from _fresh_database(postgres_url, "template1")
+
+
+@pytest.fixture
+def database_url(postgres_url, migrated_template):
+    """The URL of a fresh migrated database."""
+    yield from _fresh_database(postgres_url, migrated_template)
+
+
+@pytest.fixture
+async def db(database_url):
+    """A fresh migrated database, open."""
+    async with Database.open(database_url) as opened:
+        yield opened
+
+
+def in_database(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def _fresh_database(url, template):
+    name = f"test_{next(_numbers)}"
+    _administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield in_database(url, name)
+    _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(url: str, sql: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
