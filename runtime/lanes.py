@@ -1,0 +1,377 @@
+"""Lanes: keyed serial execution inside one actor.
+
+Strict order within a lane, independence between lanes, bounded concurrency. Like a mailbox, a lane holds a window of
+its items in memory and reads the rest from its source when the window is empty. A lane that waits (its dependency
+fails for now) holds no task and no place: a timer puts it back. Workers are tasks in the actor's own nursery, started
+when there is work and gone when there is none, so that an actor whose lanes are quiet pays for no task.
+
+    idle ──put/wake──> ready ──worker──> running ──item done──> ready or idle
+                         ^                  |
+                         └──── waiting <────┘ Transient, or one of the first failures
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import trio
+
+from dealgram.runtime.address import Address
+from dealgram.runtime.backoff import Backoff
+from dealgram.runtime.dead_letter import DeadLetter, Loss
+from dealgram.runtime.errors import BURY, CRASH, ActorStopped, MailboxFull, judge
+from dealgram.runtime.failure import Failure
+from dealgram.runtime.guard import guarded
+from dealgram.runtime.services import Services
+from dealgram.runtime.stuck import Watch, lane_watch
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_NOTHING: Final = 0
+_MORE: Final = 1  # the source has items after the last one that was held
+_ALL: Final = 2  # read the source from its beginning
+
+
+class LaneSource(Protocol[T]):
+    """Where the items of lanes live. Whatever it raises counts as a failing dependency."""
+
+    async def pending(self, lane: str, after: T | None, limit: int) -> Sequence[T]:
+        """Return the lane's items that are not done, in order, after the item `after`, at most `limit`."""
+        ...
+
+
+class LaneHost(Protocol):
+    """The actor that lanes belong to, as lanes see it."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def services(self) -> Services: ...
+    def new_watch(self, *, soft_s: float | None, hard_s: float | None) -> Watch: ...
+    def lanes_changed(self) -> None: ...
+    def lane_failed(self, failure: Failure) -> None: ...
+
+
+class _Lane(Generic[T]):
+    __slots__ = (
+        "buried_for",
+        "failures",
+        "items",
+        "last",
+        "name",
+        "queued",
+        "reading",
+        "running",
+        "unread",
+        "waiting",
+        "waits",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.items: deque[T] = deque()  # the first one is in work while `running`
+        self.last: T | None = None  # the item held last, after which the source is read on
+        self.unread = _NOTHING
+        self.reading = False
+        self.queued = False
+        self.running = False
+        self.waiting = False
+        self.waits = 0  # Transient failures in a row
+        self.failures = 0  # other failures of the first item
+        self.buried_for: Failure | None = None  # the first item is lost for this; on_dead has still to be told
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.items) or self.unread != _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCounts:
+    """Lanes by what they do: an item is running, work is queued for a place, or the lane waits to try again."""
+
+    running: int = 0
+    queued: int = 0
+    waiting: int = 0
+
+    def __add__(self, other: LaneCounts) -> LaneCounts:
+        return LaneCounts(self.running + other.running, self.queued + other.queued, self.waiting + other.waiting)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneOptions(Generic[T]):
+    """How lanes behave; see `ActorContext.lanes`."""
+
+    run: Callable[[str, T], Awaitable[object]]
+    source: LaneSource[T] | None = None
+    on_dead: Callable[[str, T, Failure], Awaitable[object]] | None = None
+    concurrency: int = 16
+    bound: int = 64
+    attempts: int = 3
+    backoff: Backoff = field(default_factory=Backoff)
+    soft_limit_s: float | None = None
+    hard_limit_s: float | None = None
+
+
+class Lanes(Generic[T]):
+    """The lanes of one actor instance. All methods are synchronous and belong to the actor and its lane items.
+
+    `run(lane, item)` makes its item not pending in the source before it returns; so does `on_dead`. A `Transient`
+    failure repeats the item after a wait; `Permanent`, or the `attempts`-th other failure, gives it to `on_dead`
+    (without one: to the dead letters) and the lane goes on with the next item.
+
+    # Invariants:
+    #   a lane is in `_lanes` iff it has work, runs or waits; at most one of ready, running, waiting holds for it
+    #   items in memory <= bound per lane, all before those that are unread; running lanes <= workers <= concurrency
+    """
+
+    def __init__(self, host: LaneHost, options: LaneOptions[T]) -> None:
+        if options.concurrency < 1 or options.bound < 1 or options.attempts < 1:
+            raise ValueError("lanes need a concurrency, a bound and attempts of at least 1")
+        self._host = host
+        self._options = options
+        self._lanes: dict[str, _Lane[T]] = {}
+        self._ready: deque[_Lane[T]] = deque()
+        self._nursery: trio.Nursery | None = None
+        self._workers = 0
+        self._running = 0
+        self._closed = False
+
+    # --- for the actor
+
+    def put(self, lane: str, item: T) -> None:
+        """Append an item to a lane. It starts, at the earliest, when the actor's handler next waits or returns.
+
+        With a source, an item that does not fit is read from there later. Without one, raises MailboxFull, and
+        ActorStopped once the actor ends.
+        """
+        if self._closed:
+            if self._options.source is None:
+                raise ActorStopped(f"the lanes of {self._host.address} take no more items")
+            return
+        line = self._line(lane)
+        if line.unread != _NOTHING or line.reading or len(line.items) >= self._options.bound:
+            if self._options.source is None:
+                raise MailboxFull(f"lane {lane!r} of {self._host.address} holds {self._options.bound} items")
+            line.unread = max(line.unread, _MORE)
+        else:
+            line.items.append(item)
+            line.last = item
+        self._schedule(line)
+
+    def wake(self, lane: str) -> None:
+        """Read the lane's pending items from the source, after those that it holds are done."""
+        if self._options.source is None:
+            raise ValueError("these lanes have no source to read from")
+        if self._closed:
+            return
+        line = self._line(lane)
+        line.unread = _ALL
+        self._schedule(line)
+
+    @property
+    def idle(self) -> bool:
+        """Is there no item at all, neither running nor queued nor waiting?"""
+        return not self._lanes
+
+    def counts(self) -> LaneCounts:
+        """Return how many lanes run, are queued and wait."""
+        waiting = sum(lane.waiting for lane in self._lanes.values())
+        return LaneCounts(self._running, len(self._ready), waiting)
+
+    # --- for the runtime
+
+    @property
+    def quiet(self) -> bool:
+        """Is there no need of a nursery now?"""
+        return self._workers == 0 and not self._ready
+
+    def attach(self, nursery: trio.Nursery) -> None:
+        """Run workers in `nursery` until `detach`."""
+        self._nursery = nursery
+        for _ in range(min(len(self._ready), self._options.concurrency)):
+            self._start_worker()
+
+    def detach(self) -> None:
+        """The nursery is gone, and the workers with it."""
+        self._nursery = None
+
+    def close(self) -> None:
+        """Start nothing more; running items go on."""
+        self._closed = True
+        self._ready.clear()
+
+    def abandon(self) -> None:
+        """The instance is gone: what only this memory held becomes dead letters."""
+        self._closed = True
+        if self._options.source is None:
+            for line in self._lanes.values():
+                for item in line.items:
+                    self._dead_letter(line, item, Loss.STOPPED, line.buried_for)
+        self._lanes.clear()
+        self._ready.clear()
+
+    # --- inside
+
+    def _line(self, name: str) -> _Lane[T]:
+        line = self._lanes.get(name)
+        if line is None:
+            line = self._lanes[name] = _Lane(name)
+        return line
+
+    def _schedule(self, line: _Lane[T]) -> None:
+        if line.running or line.waiting or line.queued:
+            return
+        self._queue(line)
+        if self._nursery is None:
+            self._host.lanes_changed()
+        elif self._workers < self._options.concurrency:
+            self._start_worker()
+
+    def _queue(self, line: _Lane[T]) -> None:
+        line.queued = True
+        self._ready.append(line)
+
+    def _start_worker(self) -> None:
+        assert self._nursery is not None
+        self._workers += 1
+        self._nursery.start_soon(self._work)
+
+    async def _work(self) -> None:
+        watch = self._host.new_watch(soft_s=self._options.soft_limit_s, hard_s=self._options.hard_limit_s)
+        lane_watch.set(watch)
+        try:
+            while self._ready:
+                line = self._ready.popleft()
+                line.queued, line.running = False, True
+                self._running += 1
+                try:
+                    wait_s = await self._turn(line, watch)
+                finally:
+                    line.running = False
+                    self._running -= 1
+                self._after_turn(line, wait_s)
+                await trio.lowlevel.checkpoint()
+        finally:
+            self._workers -= 1
+            if self.quiet:
+                self._host.lanes_changed()
+
+    def _after_turn(self, line: _Lane[T], wait_s: float) -> None:
+        if self._closed:
+            return
+        if not line.has_work:
+            del self._lanes[line.name]
+        elif wait_s > 0:
+            line.waiting = True
+            self._host.services.alarms.set(trio.current_time() + wait_s, partial(self._wait_is_over, line))
+        else:
+            self._queue(line)
+
+    def _wait_is_over(self, line: _Lane[T]) -> None:
+        if not self._closed:
+            line.waiting = False
+            self._schedule(line)
+
+    async def _turn(self, line: _Lane[T], watch: Watch) -> float:
+        """Work off one item, or read the source. Returns the seconds that the lane has to wait."""
+        if not line.items:
+            return await self._read(line, watch)
+        item = line.items[0]
+        if line.buried_for is not None:
+            return await self._bury(line, item, line.buried_for, watch)
+        outcome = await guarded(watch, self._options.run, line.name, item)
+        if outcome.error is None:
+            self._host.services.counters.lane_items += 1
+            self._finish(line)
+            return 0.0
+        failure = Failure.of(outcome.error)
+        self._host.lane_failed(failure)
+        verdict = judge(outcome.error)
+        if verdict.action == CRASH:
+            line.failures += 1
+        if verdict.action == BURY or line.failures >= self._options.attempts:
+            return await self._bury(line, item, failure, watch)
+        return self._pause_s(line, verdict.retry_after_s)
+
+    async def _bury(self, line: _Lane[T], item: T, failure: Failure, watch: Watch) -> float:
+        line.buried_for = failure
+        if self._options.on_dead is not None:
+            outcome = await guarded(watch, self._options.on_dead, line.name, item, failure)
+            if outcome.error is not None:
+                self._host.lane_failed(Failure.of(outcome.error))
+                return self._pause_s(line, judge(outcome.error).retry_after_s)
+        reason = Loss.POISON if line.failures >= self._options.attempts else Loss.PERMANENT
+        self._finish(line)
+        self._dead_letter(line, item, reason, failure)
+        return 0.0
+
+    async def _read(self, line: _Lane[T], watch: Watch) -> float:
+        source, bound = self._options.source, self._options.bound
+        assert source is not None
+        unread, line.unread = line.unread, _NOTHING
+        after = line.last if unread == _MORE else None
+        found: list[T] = []
+
+        async def read() -> None:
+            found.extend(await source.pending(line.name, after, bound))
+
+        line.reading = True
+        try:
+            outcome = await guarded(watch, read)
+        finally:
+            line.reading = False
+        if outcome.error is not None:
+            line.unread = max(line.unread, unread)
+            self._host.lane_failed(Failure.of(outcome.error))
+            return self._pause_s(line, judge(outcome.error).retry_after_s)
+        line.waits = 0
+        if found:
+            line.items.extend(found)
+            line.last = found[-1]
+        if len(found) >= bound:
+            line.unread = max(line.unread, _MORE)
+        return 0.0
+
+    def _finish(self, line: _Lane[T]) -> None:
+        line.items.popleft()
+        line.waits = line.failures = 0
+        line.buried_for = None
+
+    def _pause_s(self, line: _Lane[T], retry_after_s: float | None) -> float:
+        self._host.services.counters.transient_waits += 1
+        n = line.waits
+        line.waits += 1
+        if retry_after_s is not None:
+            return max(retry_after_s, 0.001)
+        return self._options.backoff.delay_s(n, self._host.services.rng)
+
+    def _dead_letter(self, line: _Lane[T], item: T, reason: Loss, failure: Failure | None) -> None:
+        durable = self._options.source is not None
+        self._host.services.dead_letter(
+            DeadLetter(
+                address=self._host.address,
+                message=item,
+                reason=reason,
+                failure=failure,
+                durable=durable,
+                lane=line.name,
+            )
+        )
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError if one of the invariants above does not hold."""
+        assert 0 <= self._running <= self._workers <= self._options.concurrency
+        assert self._running == sum(line.running for line in self._lanes.values())
+        for line in self._lanes.values():
+            assert len(line.items) <= self._options.bound
+            if not self._closed:
+                assert line.queued == any(other is line for other in self._ready)
+                assert line.queued + line.running + line.waiting == 1
+
+
+AnyLanes = Lanes[Any]
