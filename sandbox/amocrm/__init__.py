@@ -1,0 +1,31 @@
+"""A simulated amoCRM, held to the documentation: OAuth, REST v4, Chats API, and the people who work in it."""
+
+from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimUnsorted
+from dealgram.sandbox.amocrm.events import Change, Subscription
+from dealgram.sandbox.amocrm.hooks import HookFaults, HookRecord
+from dealgram.sandbox.amocrm.outgoing import Attachment
+from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration, SimPipeline, SimSource, SimUser
+from dealgram.sandbox.amocrm.simulator import AmoSimulator
+from dealgram.sandbox.amocrm.switches import Switches
+
+__all__ = [
+    "AmoSimulator",
+    "Attachment",
+    "Change",
+    "ChatOption",
+    "FeedItem",
+    "HookFaults",
+    "HookRecord",
+    "SimAccount",
+    "SimChannel",
+    "SimChat",
+    "SimIntegration",
+    "SimMessage",
+    "SimPipeline",
+    "SimSource",
+    "SimUnsorted",
+    "SimUser",
+    "Subscription",
+    "Switches",
+]

@@ -1,0 +1,269 @@
+"""What a deal card shows: which talk belongs to which deal, the feed, the chat selector, the unsorted.
+
+Owns the account's own rule for incoming messages (amoCRM contract §10, §12, §12a, §13): a chat with no contact makes an
+unsorted in its source's pipeline, a chat whose contact has no open deal makes a deal there, otherwise the talk is bound
+to the open deal that was linked to the contact last. Promises: deciding costs the same whatever the account holds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimTalk, SimUnsorted
+from dealgram.sandbox.amocrm.records import SimContact, SimLead, SimPipeline, SimSource
+from dealgram.sandbox.amocrm.world import World
+
+
+def source_of(account: SimAccount, chat: SimChat) -> SimSource | None:
+    """The chat's own source, else the default one; None stands for the integration itself."""
+    named = account.sources_by_external.get(chat.source_external_id or "")
+    return named or account.default_source
+
+
+def show(world: World, account: SimAccount, message: SimMessage, *, lead_id: int | None = None) -> None:
+    """Makes an accepted message visible: finds or opens its talk, creating a deal or an unsorted where due.
+
+    `lead_id` is the card a manager writes from; it decides where a talk without a deal belongs.
+    """
+    chat = message.chat
+    message.visible = True
+    is_import = message.direction == "out" and message.msgid is not None
+    counts = not message.silent and (message.direction == "in" or (is_import and world.switches.outgoing_unsorted))
+    contact = account.contacts.get(chat.contact_id) if chat.contact_id is not None else None
+    if contact is None or contact.is_deleted:
+        if counts:
+            _make_unsorted(world, account, message)
+    else:
+        _bind(world, account, chat, contact, may_create=counts and not contact.is_hidden, lead_id=lead_id)
+    talk = chat.talk or _open_talk(world, account, chat, None)
+    talk.updated_at = world.seconds
+    talk.is_read = message.direction == "out"
+    message.talk = talk
+    if chat.unsorted_uid is not None and message.direction == "in":
+        account.unsorted[chat.unsorted_uid].last_text = message.content.get("text", "")
+    world.events.publish("message", account_id=account.id, lead_id=talk.lead_id, chat_uuid=chat.uuid)
+
+
+def _bind(
+    world: World,
+    account: SimAccount,
+    chat: SimChat,
+    contact: SimContact,
+    *,
+    may_create: bool,
+    lead_id: int | None,
+) -> None:
+    talk = chat.talk
+    if talk is not None and talk.is_in_work and talk.lead_id is not None and account.leads[talk.lead_id].is_open:
+        return
+    target = account.leads[lead_id] if lead_id is not None and lead_id in contact.leads else None
+    if target is None or not target.is_open:
+        target = next((lead for known in reversed(contact.leads) if (lead := account.leads[known]).is_open), None)
+    if target is None and may_create:
+        target = _make_lead(world, account, chat, contact)
+    if target is None:
+        return
+    if talk is not None and talk.lead_id is None and talk.is_in_work:
+        _give(talk, target)
+    else:
+        _open_talk(world, account, chat, target)
+
+
+def _give(talk: SimTalk, lead: SimLead) -> None:
+    talk.lead_id = lead.id
+    lead.talks.append(talk.id)
+
+
+def _open_talk(world: World, account: SimAccount, chat: SimChat, lead: SimLead | None) -> SimTalk:
+    talk = SimTalk(
+        id=world.ids.number("talk"),
+        chat_uuid=chat.uuid,
+        contact_id=chat.contact_id,
+        lead_id=None,
+        created_at=world.seconds,
+        updated_at=world.seconds,
+    )
+    account.talks[talk.id] = talk
+    chat.talk = talk
+    if lead is not None:
+        _give(talk, lead)
+    return talk
+
+
+def _pipeline(account: SimAccount, chat: SimChat) -> tuple[SimPipeline, SimSource | None]:
+    source = source_of(account, chat)
+    return (account.pipelines[source.pipeline_id] if source is not None else account.main_pipeline), source
+
+
+def _make_lead(world: World, account: SimAccount, chat: SimChat, contact: SimContact) -> SimLead:
+    pipeline, source = _pipeline(account, chat)
+    source_id = source.id if source is not None else None
+    lead = account.add_lead(name="", pipeline_id=pipeline.id, now=world.seconds, created_by=0, source_id=source_id)
+    account.link(lead, contact)
+    world.events.publish("lead", account_id=account.id, lead_id=lead.id)
+    return lead
+
+
+def _make_unsorted(world: World, account: SimAccount, message: SimMessage) -> None:
+    chat = message.chat
+    pipeline, source = _pipeline(account, chat)
+    client = chat.client
+    name = (client.name if client is not None else "") or chat.title or message.sender.name
+    contact = account.add_contact(name=name, now=world.now(), is_hidden=True, created_by=0)
+    for code, value in (("PHONE", client.phone if client else ""), ("EMAIL", client.email if client else "")):
+        known = account.field("contacts", code=code)
+        if value and known is not None:
+            contact.values[known.id] = [{"value": value, "enum_code": "WORK"}]
+    account.index(contact)
+    lead = account.add_lead(
+        name="",
+        pipeline_id=pipeline.id,
+        status_id=pipeline.unsorted_status,
+        now=world.seconds,
+        created_by=0,
+        source_id=source.id if source is not None else None,
+        is_unsorted=True,
+    )
+    account.link(lead, contact)
+    earlier = chat.talk if chat.talk is not None and chat.talk.lead_id is None else None
+    account.link_chat(chat, contact)
+    unsorted = SimUnsorted(
+        uid=world.ids.secret(40),
+        chat_uuid=chat.uuid,
+        contact_id=contact.id,
+        lead_id=lead.id,
+        pipeline_id=pipeline.id,
+        created_at=world.seconds,
+        source_uid=source.external_id if source is not None else None,
+        source_name=source.name if source is not None else world.channel.title,
+        client_name=name,
+        client_avatar=client.avatar if client is not None else "",
+        last_text="",
+    )
+    account.unsorted[unsorted.uid] = unsorted
+    chat.unsorted_uid = unsorted.uid
+    if earlier is not None:  # imported silently before: it is the history of the same talk
+        _give(earlier, lead)
+    else:
+        _open_talk(world, account, chat, lead)
+    world.events.publish("unsorted", account_id=account.id, lead_id=lead.id, chat_uuid=chat.uuid)
+
+
+def settle_unsorted(
+    world: World,
+    account: SimAccount,
+    unsorted: SimUnsorted,
+    verdict: Literal["accept", "decline", "link"],
+    *,
+    status_id: int | None = None,
+    target: SimLead | None = None,
+    contact: SimContact | None = None,
+) -> None:
+    """Takes the unsorted off the list: it becomes a deal, goes to the trash, or joins the deal `target`."""
+    del account.unsorted[unsorted.uid]
+    lead, hidden = account.leads[unsorted.lead_id], account.contacts[unsorted.contact_id]
+    chat = account.chats[unsorted.chat_uuid]
+    is_ours = chat.unsorted_uid == unsorted.uid
+    if is_ours:
+        chat.unsorted_uid = None
+    if verdict == "accept":
+        lead.is_unsorted = hidden.is_hidden = False
+        account.set_status(lead, status_id or account.pipelines[lead.pipeline_id].first_status, world.seconds)
+    else:
+        lead.is_deleted = True
+        if verdict == "link" and target is not None and is_ours:
+            keeper = contact or hidden
+            account.unlink(lead, hidden)
+            account.link(target, keeper)
+            talk = chat.talk
+            account.link_chat(chat, keeper)
+            chat.talk = talk
+            if talk is not None:
+                talk.contact_id = keeper.id
+                _give(talk, target)
+            hidden.is_hidden = False
+            hidden.is_deleted = keeper is not hidden
+        else:
+            hidden.is_deleted = True
+            if is_ours:
+                account.unlink_chat(chat)
+                chat.talk = None
+    world.events.publish("unsorted", account_id=account.id, lead_id=lead.id, chat_uuid=chat.uuid)
+
+
+def feed(world: World, account: SimAccount, lead_id: int) -> list[FeedItem]:
+    """The messages of the deal's card, by their own time, equal times by arrival."""
+    lead = account.leads[lead_id]
+    shown: list[SimMessage] = []
+    if world.switches.chat_lead == "every_lead":
+        until = float("inf") if lead.closed_at is None else lead.closed_at  # a closed deal gets nothing new
+        for contact_id in lead.contacts:
+            for chat_uuid in account.contacts[contact_id].chats:
+                messages = account.chats[chat_uuid].messages
+                shown.extend(one for one in messages if one.visible and one.timestamp <= until)
+    else:
+        for talk_id in lead.talks:
+            talk = account.talks[talk_id]
+            if talk.lead_id == lead_id:
+                messages = account.chats[talk.chat_uuid].messages
+                shown.extend(one for one in messages if one.visible and one.talk is talk)
+    window = world.switches.history_window_s
+    if window is not None:
+        shown = [one for one in shown if one.msec_timestamp >= (lead.created_at - window) * 1000]
+    shown.sort(key=lambda one: (one.msec_timestamp, one.seq))
+    return [item(world, account, one) for one in shown]
+
+
+def item(world: World, account: SimAccount, message: SimMessage) -> FeedItem:
+    """A message as people see it."""
+    chat, content = message.chat, message.content
+    author = message.sender.name
+    if world.switches.sender_rendering == "first" and message.direction == "in":
+        author = chat.title
+    quoted = account.messages.get(message.quote or "")
+    return FeedItem(
+        at=message.msec_timestamp / 1000,
+        conversation=chat.client_id,
+        chat_uuid=chat.uuid,
+        author=author,
+        text=content.get("text", ""),
+        direction=message.direction,
+        msgid=message.msgid,
+        status=message.error if message.status == "error" else message.status,
+        amo_id=message.id,
+        arrival=message.seq,
+        kind=content["type"],
+        media=content.get("media", ""),
+        file_name=content.get("file_name", ""),
+        quote=quoted.content.get("text", "") if quoted is not None else "",
+        silent=message.silent,
+        edited=message.edited,
+        error_code=message.error_code,
+        reactions=tuple(message.reactions.values()),
+    )
+
+
+def chats_of_lead(account: SimAccount, lead_id: int) -> list[ChatOption]:
+    """The chat selector: every chat of the deal's contacts that has a visible message, the latest first."""
+    options: list[ChatOption] = []
+    for contact_id in account.leads[lead_id].contacts:
+        contact = account.contacts[contact_id]
+        for chat_uuid in contact.chats:
+            chat = account.chats[chat_uuid]
+            last = next((one for one in reversed(chat.messages) if one.visible), None)
+            if last is not None:
+                source = source_of(account, chat)
+                options.append(
+                    ChatOption(
+                        chat_uuid=chat.uuid,
+                        conversation=chat.client_id,
+                        name=chat.title,
+                        contact_id=contact.id,
+                        contact_name=contact.name,
+                        source_name=source.name if source is not None else "",
+                        last_message_at=last.msec_timestamp / 1000,
+                    )
+                )
+    options.sort(key=lambda one: -one.last_message_at)
+    return options

@@ -1,0 +1,148 @@
+"""Chats of an account: participants, messages, talks and the unsorted, and how people see them.
+
+Plain records; `cards.py` decides which deal shows what. Times are unix seconds, `msec_timestamp` milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Direction = Literal["in", "out"]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Participant:
+    """Somebody outside amoCRM, known by the integration's `client_id`."""
+
+    uuid: str
+    client_id: str
+    name: str
+    avatar: str = ""
+    phone: str = ""
+    email: str = ""
+    profile_link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who a message is from or to, with the name as it was then. `client_id` is None for users and for the bot."""
+
+    uuid: str
+    name: str
+    client_id: str | None = None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SimTalk:
+    """A piece of a chat's history that belongs to at most one deal (amoCRM contract §13)."""
+
+    id: int
+    chat_uuid: str
+    contact_id: int | None
+    lead_id: int | None
+    created_at: int
+    updated_at: int
+    is_in_work: bool = True
+    is_read: bool = False
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SimMessage:
+    """A message. `status`: "" incoming, "imported", "sent", "delivered", "read" or "error"."""
+
+    id: str
+    msgid: str | None
+    chat: SimChat
+    talk: SimTalk | None
+    seq: int
+    timestamp: int
+    msec_timestamp: int
+    direction: Direction
+    sender: Author
+    receiver: Author | None
+    content: dict[str, Any]
+    silent: bool
+    visible: bool
+    status: str = ""
+    error_code: int | None = None
+    error: str = ""
+    edited: bool = False
+    quote: str | None = None
+    reactions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SimChat:
+    """A chat. `client` is the participant whom answers go to, `title` its name as first given for this chat."""
+
+    uuid: str
+    client_id: str
+    client: Participant | None
+    title: str
+    source_external_id: str | None = None
+    contact_id: int | None = None
+    link_id: int | None = None
+    messages: deque[SimMessage] = field(default_factory=deque)
+    talk: SimTalk | None = None
+    unsorted_uid: str | None = None
+    typing_until: float = 0.0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SimUnsorted:
+    """An incoming chat that waits for a manager: its hidden contact and the deal it would become."""
+
+    uid: str
+    chat_uuid: str
+    contact_id: int
+    lead_id: int
+    pipeline_id: int
+    created_at: int
+    source_uid: str | None
+    source_name: str
+    client_name: str
+    client_avatar: str
+    last_text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedItem:
+    """One message as a deal card shows it.
+
+    `status`: "" for incoming, "imported", "sent", "delivered", "read", or, when the message was not delivered, the text
+    of the error. `arrival` grows by one per accepted message, whatever its timestamp says; `quote` is the text quoted.
+    """
+
+    at: float
+    conversation: str
+    chat_uuid: str
+    author: str
+    text: str
+    direction: Direction
+    msgid: str | None
+    status: str
+    amo_id: str
+    arrival: int
+    kind: str
+    media: str = ""
+    file_name: str = ""
+    quote: str = ""
+    silent: bool = False
+    edited: bool = False
+    error_code: int | None = None
+    reactions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOption:
+    """One line of the chat selector of a deal card; `name` is what the integration called its participant."""
+
+    chat_uuid: str
+    conversation: str
+    name: str
+    contact_id: int
+    contact_name: str
+    source_name: str
+    last_message_at: float

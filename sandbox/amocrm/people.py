@@ -1,0 +1,144 @@
+"""What people do in amoCRM besides writing in chats: users, pipelines, deals, contacts, links, sources, unsorted.
+
+Owns `People`, the half of `AmoSimulator` that changes the CRM by hand. Every method is synchronous and takes the
+account it acts in; an id of another account raises KeyError.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.cards import settle_unsorted
+from dealgram.sandbox.amocrm.records import LOST, WON, SimNote, SimPipeline, SimSource, SimUser
+from dealgram.sandbox.amocrm.world import World
+
+
+class People:
+    """Mixed into `AmoSimulator`, which has the world."""
+
+    world: World
+
+    def add_user(self, account: SimAccount, name: str, is_admin: bool = False, *, has_chats: bool = True) -> SimUser:
+        """A user; without `has_chats` the user has no chat id until writing for the first time."""
+        return account.add_user(name, is_admin=is_admin, has_chats=has_chats)
+
+    def add_pipeline(self, account: SimAccount, name: str) -> SimPipeline:
+        pipeline = account.add_pipeline(name)
+        self._changed("account", account)
+        return pipeline
+
+    def add_lead(self, account: SimAccount, name: str, pipeline_id: int | None = None) -> int:
+        """A deal in the first stage of the pipeline (the main one when None); returns its id."""
+        pipeline = account.pipelines[pipeline_id] if pipeline_id is not None else account.main_pipeline
+        lead = account.add_lead(name=name, pipeline_id=pipeline.id, now=self.world.seconds)
+        self._changed("lead", account, lead.id)
+        return lead.id
+
+    def rename_lead(self, account: SimAccount, lead_id: int, name: str) -> None:
+        account.leads[lead_id].name = name
+        self._changed("lead", account, lead_id)
+
+    def close_lead(self, account: SimAccount, lead_id: int, *, won: bool = True) -> None:
+        account.set_status(account.leads[lead_id], WON if won else LOST, self.world.seconds)
+        self._changed("lead", account, lead_id)
+
+    def reopen_lead(self, account: SimAccount, lead_id: int) -> None:
+        lead = account.leads[lead_id]
+        account.set_status(lead, account.pipelines[lead.pipeline_id].first_status, self.world.seconds)
+        self._changed("lead", account, lead_id)
+
+    def delete_lead(self, account: SimAccount, lead_id: int) -> None:
+        """Into the trash: not found by the API, not open for chats."""
+        account.leads[lead_id].is_deleted = True
+        self._changed("lead", account, lead_id)
+
+    def restore_lead(self, account: SimAccount, lead_id: int) -> None:
+        account.leads[lead_id].is_deleted = False
+        self._changed("lead", account, lead_id)
+
+    def add_contact(self, account: SimAccount, name: str, values: dict[str, str] | None = None) -> int:
+        """A contact with `values` by field code; returns its id."""
+        contact = account.add_contact(name=name, now=self.world.now())
+        for code, value in (values or {}).items():
+            field = account.field("contacts", code=code)
+            if field is None:
+                raise KeyError(code)
+            contact.values[field.id] = [{"value": value}]
+        account.index(contact)
+        self._changed("contact", account)
+        return contact.id
+
+    def delete_contact(self, account: SimAccount, contact_id: int) -> None:
+        """Into the trash; its deals and chats lose it."""
+        contact = account.contacts[contact_id]
+        for lead_id in list(contact.leads):
+            account.unlink(account.leads[lead_id], contact)
+        for chat_uuid in list(contact.chats):
+            account.unlink_chat(account.chats[chat_uuid])
+            account.chats[chat_uuid].talk = None
+        contact.is_deleted = True
+        self._changed("contact", account)
+
+    def add_contact_field(self, account: SimAccount, name: str, code: str, type: str = "text") -> int:  # noqa: A002
+        return account.add_field("contacts", name=name, type=type, code=code).id
+
+    def link(self, account: SimAccount, lead_id: int, contact_id: int, *, main: bool | None = None) -> None:
+        account.link(account.leads[lead_id], account.contacts[contact_id], main=main)
+        self._changed("link", account, lead_id)
+
+    def unlink(self, account: SimAccount, lead_id: int, contact_id: int) -> None:
+        account.unlink(account.leads[lead_id], account.contacts[contact_id])
+        self._changed("link", account, lead_id)
+
+    def link_chat(self, account: SimAccount, chat_uuid: str, contact_id: int) -> None:
+        """Moves a chat to a contact."""
+        account.link_chat(account.chats[chat_uuid], account.contacts[contact_id])
+        self._changed("link", account)
+
+    def contacts_of_lead(self, account: SimAccount, lead_id: int) -> dict[int, bool]:
+        """Contact id → whether it is the main one, in the order of linking."""
+        return dict(account.leads[lead_id].contacts)
+
+    def contact_value(self, account: SimAccount, contact_id: int, code: str) -> str | None:
+        """The first value of a contact's field by its code."""
+        field = account.field("contacts", code=code)
+        values = account.contacts[contact_id].values.get(field.id, []) if field is not None else []
+        return str(values[0]["value"]) if values else None
+
+    def tags_of_lead(self, account: SimAccount, lead_id: int) -> list[str]:
+        return list(account.leads[lead_id].tags.values())
+
+    def notes(self, account: SimAccount, lead_id: int) -> list[SimNote]:
+        """The notes of a deal's card, oldest first."""
+        return list(account.notes.get(("leads", lead_id), ()))
+
+    def sources(self, account: SimAccount) -> list[SimSource]:
+        return list(account.sources.values())
+
+    def delete_source(self, account: SimAccount, source_id: int) -> None:
+        """A person removes the source in the settings of the pipeline."""
+        account.forget_sources([source_id])
+        self._changed("source", account)
+
+    def accept_unsorted(self, account: SimAccount, uid: str) -> int:
+        """Takes an incoming chat into work; returns the deal's id."""
+        unsorted = account.unsorted[uid]
+        settle_unsorted(self.world, account, unsorted, "accept")
+        return unsorted.lead_id
+
+    def decline_unsorted(self, account: SimAccount, uid: str) -> None:
+        settle_unsorted(self.world, account, account.unsorted[uid], "decline")
+
+    def link_unsorted(self, account: SimAccount, uid: str, lead_id: int, contact_id: int | None = None) -> None:
+        """Attaches an incoming chat to a deal that exists."""
+        contact: Any = account.contacts[contact_id] if contact_id is not None else None
+        target = account.leads[lead_id]
+        settle_unsorted(self.world, account, account.unsorted[uid], "link", target=target, contact=contact)
+
+    def set_paid(self, account: SimAccount, is_paid: bool) -> None:
+        """An unpaid account answers 402 to everything."""
+        account.is_paid = is_paid
+
+    def _changed(self, kind: str, account: SimAccount, lead_id: int | None = None) -> None:
+        self.world.events.publish(kind, account_id=account.id, lead_id=lead_id)

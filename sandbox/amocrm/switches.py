@@ -1,0 +1,57 @@
+"""What the documentation of amoCRM leaves open, one switch per doubtful point.
+
+Owns `Switches`. Each field names the point of section 20 of the amoCRM contract (or the paragraph) that it stands for;
+the default is what the documentation says where it says anything, else what other people's clients have seen. Code
+that must live with every position is tested in all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """One position per doubtful point. Replace the whole object to change it: `simulator.switches = replace(...)`."""
+
+    # Chats API
+    delivery_field: Literal["either", "status_code", "delivery_status"] = "either"  # point 1
+    reaction_hook: Literal["msgid", "message"] = "msgid"  # point 2
+    typing_hook: Literal["inside", "beside"] = "inside"  # point 3: `action.typing.user` or `action.user`
+    media_group: Literal["message", "absent"] = "message"  # point 4
+    message_ids: Literal["uuid", "ours"] = "uuid"  # point 5: the ids in the answer to a new message
+    duplicate_msgid: Literal["same_ids", "refuse"] = "same_ids"  # point 6
+    error_body: Literal["object", "empty"] = "object"  # point 7: body of a refused Chats API request
+    sender_rendering: Literal["per_message", "first"] = "per_message"  # point 9
+    chat_lead: Literal["latest_lead", "every_lead"] = "latest_lead"  # point 10, section 12a
+    text_limit: int | None = None  # point 18, characters
+    outgoing_unsorted: bool = False  # point 20: may a non-silent import by a manager make an unsorted
+    chat_rate_per_s: float | None = None  # point 21
+    sender_renames_contact: bool = False  # point 23
+    participant_id: Literal["required", "id_or_ref"] = "required"  # section 6: `ref_id` alone is enough in practice
+    connect_all_required: bool = False  # section 6: "all fields are required" against "optional" beside each
+    unknown_quote: Literal["refuse", "ignore"] = "refuse"  # `reply_to` that names no message of the same chat
+    visibility_delay_s: float = 0.0  # section 5: accepted is not yet visible; on trio's clock, needs `run`
+    history_window_s: float | None = 86_400.0  # section 7: a card shows messages from 24 h before the deal; None is all
+    hook_newline: bool = False  # section 9: the body ends with a newline that is not signed
+    hook_timeout_s: float = 5.0
+
+    # REST v4
+    source_limit: int = 100  # point 8
+    source_id_length: int = 36  # point 8
+    contact_query: Literal["substring", "word"] = "substring"  # point 16
+    search_lag_s: float = 0.0  # point 16
+    field_page_limit: int = 250  # point 17
+    duplicate_field_code: Literal["accept", "refuse"] = "accept"  # point 17
+    rest_rate_per_s: float | None = 7.0  # point 21; per account
+    rest_retry_after_s: int = 1  # Kommo was seen to ask for 300
+    rest_block_after: int = 20  # this many refusals for haste within a minute block the account (403 as HTML)
+    rest_block_s: float = 60.0
+    bulk_limit: int = 250  # point 22
+    contacts_per_lead: int | None = None  # point 22: error code 330 above it
+    empty_chat_links: Literal["no_content", "empty_list"] = "no_content"  # point 29
+    partial_bulk: Literal["all_or_nothing", "partial"] = "all_or_nothing"  # point 30
+
+    # The simulator's own strictness
+    unknown_fields: Literal["refuse", "record", "ignore"] = "refuse"
