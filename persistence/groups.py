@@ -3,7 +3,7 @@ column."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dealgram.persistence.database import Database
 from dealgram.persistence.errors import ForeignRowError
@@ -11,6 +11,9 @@ from dealgram.persistence.records import Group
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import row_of
 from dealgram.persistence.text import clean
+
+if TYPE_CHECKING:
+    from dealgram.persistence.database import Connection
 
 
 async def ensure(
@@ -32,7 +35,8 @@ async def ensure(
     if group is None:
         await db.execute(
             "INSERT INTO groups (account_id, shard, bot_id, chat_id, title, kind, status)"
-            " VALUES ($1, $2, $3, $4, $5, $6, 'member') ON CONFLICT (bot_id, chat_id) DO NOTHING",
+            " VALUES ($1, $2, $3, $4, $5, $6, 'member')"
+            " ON CONFLICT (bot_id, chat_id) WHERE status <> 'merged' DO NOTHING",
             account_id,
             shard_of(account_id),
             bot_id,
@@ -62,7 +66,7 @@ async def by_chat(db: Database, bot_id: int, chat_id: int) -> Group | None:
     """The group a bot knows under this chat id, now or before it became a supergroup."""
     record = await db.fetchrow(
         Group.table.select(
-            "WHERE t.bot_id = $1 AND (t.chat_id = $2 OR t.group_id IN"
+            "WHERE t.bot_id = $1 AND t.status <> 'merged' AND (t.chat_id = $2 OR t.group_id IN"
             " (SELECT group_id FROM chat_aliases WHERE bot_id = $1 AND chat_id = $2))"
             " ORDER BY t.chat_id = $2 DESC LIMIT 1"
         ),
@@ -84,3 +88,39 @@ async def for_account(db: Database, account_id: int) -> list[Group]:
     """The account's groups, by id."""
     records = await db.fetch(Group.table.select("WHERE account_id = $1 ORDER BY group_id"), account_id)
     return [row_of(Group, record) for record in records]
+
+
+async def note_upgrade(
+    db: Database, account_id: int, bot_id: int, old_chat_id: int, new_chat_id: int, title: str
+) -> int:
+    """A group became a supergroup: both chat ids name it from now on. Returns our id of it; idempotent.
+
+    The group under the old id keeps everything. Should the new id have been taken for another group before this was
+    known, that stranger is merged away: it can have nothing of its own yet. The row's ``chat_id`` is left to the
+    group's actor, who owns the row.
+    """
+    group = await by_chat(db, bot_id, old_chat_id)
+    if group is None:
+        group = await ensure(db, account_id, bot_id, new_chat_id, title, "supergroup")
+
+    async def in_transaction(connection: Connection) -> None:
+        await connection.execute(
+            "UPDATE groups SET status = 'merged', updated_at = now()"
+            " WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND group_id <> $4 AND status <> 'merged'",
+            account_id,
+            bot_id,
+            new_chat_id,
+            group.group_id,
+        )
+        await connection.executemany(
+            "INSERT INTO chat_aliases (bot_id, chat_id, account_id, shard, group_id) VALUES ($1, $2, $3, $4, $5)"
+            " ON CONFLICT (bot_id, chat_id) DO UPDATE SET group_id = excluded.group_id"
+            " WHERE chat_aliases.account_id = excluded.account_id",
+            [
+                (bot_id, chat_id, account_id, shard_of(account_id), group.group_id)
+                for chat_id in (old_chat_id, new_chat_id)
+            ],
+        )
+
+    await db.transaction(in_transaction)
+    return group.group_id

@@ -78,7 +78,9 @@ class Bot(Row):
 @stored("groups", key=("group_id",), created_at=CREATED, updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group(Row):
-    """A Telegram group a bot is or was in. ``group_id`` is ours (see `groups.ensure`), ``chat_id`` Telegram's."""
+    """A Telegram group a bot is or was in. ``group_id`` is ours (see `groups.ensure`), ``chat_id`` Telegram's.
+
+    ``merged``: it was a supergroup whose older self was known already (see `groups.note_upgrade`)."""
 
     group_id: int
     account_id: int
@@ -86,7 +88,7 @@ class Group(Row):
     chat_id: int
     title: str
     kind: Literal["group", "supergroup"] = "group"
-    status: Literal["member", "administrator", "left"] = "member"
+    status: Literal["member", "administrator", "left", "merged"] = "member"
     dialog: Mapping[str, Any] | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None

@@ -25,6 +25,7 @@ from telegram import (
     LinkPreviewOptions,
     ReplyParameters,
 )
+from telegram.constants import ParseMode
 
 from dealgram.gateways.errors import OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram.bot import CarriedError, TransportRequest, TrioBot, is_repeatable, last_result
@@ -135,10 +136,12 @@ class BotCalls:
         thread: int | None = None,
         silent: bool = False,
         link_preview: bool = True,
+        html: bool = False,
     ) -> int:
         """Sends 1 to 4096 characters of plain text; returns the message id.
 
         Args:
+            html: `text` is Bot API's HTML instead; the limit counts what is left without the tags.
             reply_to: a message of the same chat to answer; if it is gone, the text is sent without it.
             thread: the forum topic; the General topic is no thread for Telegram and is left out.
 
@@ -156,20 +159,25 @@ class BotCalls:
                 message_thread_id=None if thread == _GENERAL_TOPIC else thread,
                 disable_notification=True if silent else None,
                 link_preview_options=None if link_preview else LinkPreviewOptions(is_disabled=True),
+                parse_mode=ParseMode.HTML if html else None,
             ),
             SentMessageId,
         )
         return sent.message_id
 
     async def edit_text(
-        self, chat_id: int, message_id: int, text: str, *, reply_markup: Keyboard | None = None
+        self, chat_id: int, message_id: int, text: str, *, reply_markup: Keyboard | None = None, html: bool = False
     ) -> None:
         """Replaces text and buttons of an own message; None takes the buttons off. No change is no error."""
         try:
             await _call(
                 "editMessageText",
                 lambda: self._bot.edit_message_text(
-                    text, chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(reply_markup)
+                    text,
+                    chat_id=chat_id,
+                    message_id=message_id,
+                    reply_markup=_keyboard(reply_markup),
+                    parse_mode=ParseMode.HTML if html else None,
                 ),
                 object,
             )

@@ -61,12 +61,13 @@ CREATE TABLE groups (
     chat_id    bigint NOT NULL,
     title      text NOT NULL,
     kind       text NOT NULL CHECK (kind IN ('group', 'supergroup')),
-    status     text NOT NULL CHECK (status IN ('member', 'administrator', 'left')),
+    status     text NOT NULL CHECK (status IN ('member', 'administrator', 'left', 'merged')),
     dialog     jsonb,
     created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (bot_id, chat_id)
+    updated_at timestamptz NOT NULL DEFAULT now()
 );
+-- A merged group was a stranger under the new chat id of a group that became a supergroup; that one has the id now.
+CREATE UNIQUE INDEX groups_chat ON groups (bot_id, chat_id) WHERE status <> 'merged';
 CREATE INDEX groups_account ON groups (account_id);
 
 CREATE TABLE chat_aliases (

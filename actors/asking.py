@@ -1,0 +1,82 @@
+"""Questions to the account actor, and how to put them.
+
+Asking goes one way only, from groups and bots to their account, so that nobody can wait in a circle.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dealgram.actors.names import account_address
+from dealgram.actors.registry import Registry
+from dealgram.persistence.secret_box import SecretBox
+from dealgram.runtime import ActorStopped, ActorSystem, AskTimeout, MailboxFull, Transient
+
+ASK_DEADLINE_S = 60.0
+"""How long an actor waits for the account's answer before its item is repeated."""
+
+REFRESH_EARLY = dt.timedelta(minutes=5)
+"""An access token that expires sooner is not used any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """Ask for a token that works. ``stale`` is one that amoCRM has just refused. Answer: ``str``."""
+
+    stale: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindContact:
+    """Ask for the contact whose «Telegram ID» is ``value``; created under ``name`` if ``create``.
+
+    Answer: ``int | None``, the contact's id; ``None`` only without ``create``.
+    """
+
+    value: str
+    name: str
+    user_id: int | None = None
+    username: str | None = None
+    create: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnect:
+    """Ask to connect the chat channel again, because amoCRM no longer knows it. Answer: ``None``."""
+
+
+async def ask_account(system: ActorSystem, account_id: int, request: object) -> object:
+    """Put a question to the account actor.
+
+    Raises:
+        Transient: no answer in time, or the account is stopping or overloaded: repeat the item later.
+        Exception: whatever the account's work came to (see its module).
+    """
+    try:
+        return await system.ask(account_address(account_id), request, timeout_s=ASK_DEADLINE_S)
+    except (AskTimeout, ActorStopped, MailboxFull) as error:
+        raise Transient(f"account {account_id} gave no answer") from error
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTokens:
+    """The token provider of an account's REST client: asks the account actor, never refreshes by itself."""
+
+    system: Callable[[], ActorSystem]
+    registry: Registry
+    box: SecretBox
+    now: Callable[[], dt.datetime]
+    account_id: int
+
+    async def token(self, stale: str | None) -> str:
+        """A token that is not ``stale``. The usual case reads the registry and asks nobody."""
+        account = self.registry.account(self.account_id)
+        if account is not None and account.row.access_token and account.row.token_expires_at:
+            token = self.box.open(account.row.access_token)
+            if token != stale and account.row.token_expires_at - self.now() > REFRESH_EARLY:
+                return token
+        answer = await ask_account(self.system(), self.account_id, AccessToken(stale=stale))
+        assert isinstance(answer, str)
+        return answer

@@ -1,0 +1,217 @@
+"""The bodies of outbox rows: everything that dealgram has decided to do to the outside world.
+
+A body is written in the transaction of the decision and read again after a crash, perhaps by a newer version: fields
+are only ever added, with defaults. ``kind`` of the outbox row names the class (:data:`KINDS`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all bodies: encodes itself to the bytes of an outbox row."""
+
+    kind: ClassVar[str]
+
+    def encode(self) -> bytes:
+        """The JSON bytes that are stored."""
+        return msgspec.json.encode(self)
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who wrote a message in Telegram, as a chat participant in amoCRM. ``user_id`` is absent for the group itself."""
+
+    id: str
+    name: str
+    user_id: int | None = None
+    username: str | None = None
+
+
+class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Post a Telegram message into a conversation (lane: the conversation)."""
+
+    kind: ClassVar[str] = "amo.message"
+
+    conversation: str
+    msgid: str
+    author: Author
+    text: str
+    sent_at: int
+    silent: bool = False
+    chat_id: int | None = None
+    message_id: int | None = None
+    reply_to_amo_id: str | None = None
+
+
+class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Replace the text of a message that was posted before (lane: the conversation)."""
+
+    kind: ClassVar[str] = "amo.edit"
+
+    conversation: str
+    msgid: str
+    text: str
+
+
+class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Import a manager's answer into another deal of the group (lane: the conversation)."""
+
+    kind: ClassVar[str] = "amo.mirror"
+
+    conversation: str
+    msgid: str
+    manager: str
+    manager_name: str
+    text: str
+    sent_at: int
+    chat_id: int
+    message_id: int | None = None
+
+
+class ReportStatus(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Tell the manager what became of an answer: delivered, or an error with a plain reason."""
+
+    kind: ClassVar[str] = "amo.status"
+
+    amo_id: str
+    delivered: bool
+    error_code: int | None = None
+    reason: str | None = None
+
+
+class AttachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Bring a newly linked deal to life: the group's own conversation, and the participants' contacts."""
+
+    kind: ClassVar[str] = "deal.attach"
+
+    deal_id: int
+
+
+class DetachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Take the group's own contact off a deal that was unlinked."""
+
+    kind: ClassVar[str] = "deal.detach"
+
+    deal_id: int
+
+
+class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Send a manager's answer to a Telegram chat (lane: the chat). One part of a long answer is one row."""
+
+    kind: ClassVar[str] = "tg.answer"
+
+    chat_id: int
+    conversation: str
+    amo_id: str
+    text: str
+    sent_at: int
+    manager: str
+    manager_name: str
+    reply_to_message_id: int | None = None
+    part: int = 1
+    parts: int = 1
+
+
+class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An inline button: pressed (``data``) or opened (``url``)."""
+
+    text: str
+    data: str | None = None
+    url: str | None = None
+
+
+class Say(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """The bot's own words in a chat (HTML), with a keyboard or asking for a reply."""
+
+    kind: ClassVar[str] = "tg.say"
+
+    chat_id: int
+    html: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    force_reply: bool = False
+    placeholder: str | None = None
+    reply_to_message_id: int | None = None
+    dialog_user_id: int | None = None
+    """Set on the question for a deal: the answer's message id is noted in this person's dialog."""
+
+
+class EditMenu(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Rewrite one of the bot's own menu messages in place."""
+
+    kind: ClassVar[str] = "tg.edit"
+
+    chat_id: int
+    message_id: int
+    html: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+class AnswerPress(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Answer a button press, so that the person's client stops waiting."""
+
+    kind: ClassVar[str] = "tg.press"
+
+    query_id: str
+    text: str | None = None
+    alert: bool = False
+
+
+class HandlePress(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Carry out a button press in the group menu once the person's rights are known (lane: ``menu``)."""
+
+    kind: ClassVar[str] = "menu.press"
+
+    query_id: str
+    data: str
+    user_id: int
+    user_name: str
+    message_id: int
+
+
+class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Look the named deal up in amoCRM and link it (lane: ``menu``)."""
+
+    kind: ClassVar[str] = "menu.deal"
+
+    deal_id: int
+    user_id: int
+    user_name: str
+    question_id: int | None = None
+    entry_id: int | None = None
+    """The command that asked for it, where its author waits for the result."""
+
+
+BODIES: dict[str, type[Body]] = {
+    body.kind: body
+    for body in (
+        PostMessage,
+        EditMessage,
+        MirrorAnswer,
+        ReportStatus,
+        AttachDeal,
+        DetachDeal,
+        SendAnswer,
+        Say,
+        EditMenu,
+        AnswerPress,
+        HandlePress,
+        CheckDeal,
+    )
+}
+
+
+def decode(kind: str, body: bytes) -> Body:
+    """Read a stored body.
+
+    Raises:
+        ValueError: the kind is unknown or the body does not fit it (a row written by a newer version).
+    """
+    try:
+        return msgspec.json.decode(body, type=BODIES[kind])
+    except KeyError:
+        raise ValueError(f"unknown kind of delivery: {kind}") from None
+    except msgspec.ValidationError as error:
+        raise ValueError(f"delivery of kind {kind} cannot be read: {error}") from error

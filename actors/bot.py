@@ -1,0 +1,278 @@
+"""The actor of a bot: its private chats.
+
+Owns the people who write to the bot in private. Each has a conversation of their own and two lanes, one towards amoCRM
+and one towards Telegram, so nobody waits for anybody else. Whatever else a bot is shown (channels, kinds of updates
+that concern no chat of ours) ends here and is let go.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+
+from dealgram.actors import texts
+from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
+from dealgram.actors.bodies import (
+    AnswerPress,
+    Author,
+    Body,
+    EditMessage,
+    PostMessage,
+    ReportStatus,
+    Say,
+    SendAnswer,
+)
+from dealgram.actors.incoming import Incoming, read_message
+from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
+from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.posting import Opening, Posting
+from dealgram.actors.registry import BotInfo
+from dealgram.actors.report import deliver_report
+from dealgram.actors.sending import Sending
+from dealgram.actors.services import Services
+from dealgram.gateways.amojo import ChatUser, MessageHook, parse_hook
+from dealgram.gateways.telegram import CallbackQuery, MembershipChanged, Message, Update, parse_update
+from dealgram.persistence import bots, messages, persons
+from dealgram.persistence.entries import Delivery, InboxEntry
+from dealgram.persistence.records import Person
+from dealgram.persistence.tables import Row
+from dealgram.runtime import Failure, Permanent, Transient
+
+REMEMBERED_PERSONS = 2048
+CALLBACK_LANE = "callback"
+
+
+class BotActor(OutboxActor):
+    """See the module."""
+
+    def __init__(self, services: Services, bot_id: int) -> None:
+        super().__init__(services)
+        self._bot_id = bot_id
+        self._posting: Posting
+        self._sending: Sending
+        self._persons: OrderedDict[int, Person] = OrderedDict()
+
+    async def activate(self) -> None:
+        with self.context.dependency("database"):
+            await self.services.journal.settled()
+            row = await bots.get(self.services.db, self._bot_id)
+            if row is None:
+                raise Transient(f"bot {self._bot_id} is not in the database", retry_after_s=30)
+            self.account_id = row.account_id
+            self._posting = Posting(self)
+            self._sending = Sending(self.services, self.account_id, self._bot_id)
+            await self.open_outbox()
+
+    async def handle_entry(self, entry: InboxEntry) -> None:
+        match entry.source.partition(":")[0]:
+            case "telegram":
+                await self.finish(entry, await self._on_update(parse_update(entry.payload), entry.id))
+            case "amojo":
+                await self.finish(entry, await self._on_hook(entry))
+            case source:
+                raise Permanent(f"a bot knows no source {source}")
+
+    # Telegram
+
+    async def _on_update(self, update: Update, cause: int) -> Decision:
+        bot = self.services.registry.bot(self._bot_id)
+        if bot is None:
+            return Decision(result="the bot is gone")
+        match update.payload:
+            case Message(chat=chat) as message if chat.is_private:
+                return await self._on_message(message, bot, edited=update.is_edit)
+            case MembershipChanged(chat=chat) as change if chat.is_private and update.kind == "my_chat_member":
+                return await self._on_own_membership(change, cause)
+            case CallbackQuery(id=query_id):
+                # The bot's menus live in groups; answering stops the client's spinner.
+                press = AnswerPress(query_id=query_id, text=texts.PRESS_STALE)
+                return Decision(todo=(NewBody(lane=CALLBACK_LANE, body=press),))
+            case _:
+                return Decision(result=f"ignored: {update.kind}")
+
+    async def _on_message(self, message: Message, bot: BotInfo, *, edited: bool) -> Decision:
+        incoming = read_message(message, self._bot_id)
+        author = incoming.author
+        if author.user_id is None:
+            # A message without a sender in a private chat is still that person's: chat and user share their id.
+            name = f"{message.chat.first_name} {message.chat.last_name}".strip() or message.chat.username
+            author = Author(
+                id=person_id(message.chat.id),
+                name=name or f"Пользователь {message.chat.id}",
+                user_id=message.chat.id,
+                username=message.chat.username or None,
+            )
+        if incoming.from_bot:
+            return Decision(result="ignored: another bot")
+        user_id = message.chat.id
+        conversation = PrivateConversation(self._bot_id, user_id)
+        msgid = telegram_msgid(self._bot_id, user_id, incoming.message_id, conversation)
+        rows = await self._saw(author, blocked=False)
+        starts = incoming.text.partition(" ")[0] == "/start"
+        line = _start_line(incoming.text) if starts else incoming.line
+        if not line:
+            return Decision(rows=rows, result="nothing to show")
+        body: Body
+        if edited:
+            body = EditMessage(conversation=str(conversation), msgid=msgid, text=line)
+        else:
+            body = PostMessage(
+                conversation=str(conversation),
+                msgid=msgid,
+                author=author,
+                text=line,
+                sent_at=incoming.sent_at,
+                silent=incoming.service,
+                chat_id=user_id,
+                message_id=incoming.message_id,
+                reply_to_amo_id=await self._quoted(incoming, conversation),
+            )
+        todo = [NewBody(lane=str(conversation), body=body)]
+        if starts and not edited:
+            todo.append(NewBody(lane=_chat_lane(user_id), body=Say(chat_id=user_id, html=texts.GREETING)))
+        return Decision(rows=rows, todo=tuple(todo))
+
+    async def _quoted(self, incoming: Incoming, conversation: PrivateConversation) -> str | None:
+        if incoming.reply_to is None:
+            return None
+        with self.context.dependency("database"):
+            known = await messages.by_telegram(
+                self.services.db, self.account_id, self._bot_id, incoming.chat_id, incoming.reply_to
+            )
+        return next((row.amo_id for row in known if row.conversation_id == str(conversation)), None)
+
+    async def _on_own_membership(self, change: MembershipChanged, cause: int) -> Decision:
+        """The person stopped the bot, or let it back in (telegram-facts §1.8)."""
+        user_id = change.chat.id
+        person = await self._person(user_id)
+        if person is None:
+            return Decision(result="ignored: nobody who ever wrote")
+        blocked = not change.new_chat_member.is_present
+        if blocked == person.blocked:
+            return Decision(result="known before")
+        rows = self._keep(dataclasses.replace(person, blocked=blocked))
+        conversation = PrivateConversation(self._bot_id, user_id)
+        line = PostMessage(
+            conversation=str(conversation),
+            msgid=service_msgid(f"e{cause}", conversation),
+            author=_author_of(person),
+            text=texts.BLOCKED_BOT if blocked else texts.UNBLOCKED_BOT,
+            sent_at=change.date,
+            silent=True,
+        )
+        return Decision(rows=rows, todo=(NewBody(lane=str(conversation), body=line),))
+
+    async def _saw(self, author: Author, *, blocked: bool) -> tuple[Row, ...]:
+        assert author.user_id is not None
+        known = await self._person(author.user_id)
+        person = Person(
+            bot_id=self._bot_id,
+            user_id=author.user_id,
+            account_id=self.account_id,
+            name=author.name,
+            username=author.username,
+            blocked=blocked,
+        )
+        if known is not None and dataclasses.replace(known, seen_at=None) == person:
+            return ()
+        return self._keep(person)
+
+    async def _person(self, user_id: int) -> Person | None:
+        if (known := self._persons.get(user_id)) is not None:
+            self._persons.move_to_end(user_id)
+            return known
+        with self.context.dependency("database"):
+            row = await persons.get(self.services.db, self.account_id, self._bot_id, user_id)
+        if row is not None:
+            self._keep(row)
+        return row
+
+    def _keep(self, person: Person) -> tuple[Row, ...]:
+        self._persons[person.user_id] = person
+        self._persons.move_to_end(person.user_id)
+        if len(self._persons) > REMEMBERED_PERSONS:
+            self._persons.popitem(last=False)
+        return (person,)
+
+    # amoCRM
+
+    async def _on_hook(self, entry: InboxEntry) -> Decision:
+        hook = parse_hook(entry.payload)
+        if not isinstance(hook, MessageHook):
+            return Decision(result="ignored")
+        conversation = parse_conversation(hook.conversation.client_id or "")
+        if not isinstance(conversation, PrivateConversation) or conversation.bot_id != self._bot_id:
+            raise Permanent("the hook is for another bot")
+        if await self._person(conversation.user_id) is None:
+            return Decision(todo=(refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT),), result="unknown person")
+        with self.context.dependency("database"):
+            name = await manager_name(self.services, self.account_id, hook)
+            reply_to = await replied_message(self.services, self.account_id, hook, conversation.user_id)
+        todo = send_answer(
+            hook,
+            chat_id=conversation.user_id,
+            lane=_chat_lane(conversation.user_id),
+            manager_name=name,
+            reply_to_message_id=reply_to,
+        )
+        return Decision(todo=todo)
+
+    # Deliveries
+
+    async def deliver(self, body: Body, delivery: Delivery) -> Outcome:
+        match body:
+            case PostMessage():
+                return await self._posting.post(body, self._opening(body))
+            case EditMessage():
+                return await self._posting.edit(body, delivery)
+            case ReportStatus():
+                return await deliver_report(self.services, self.account_id, body, delivery)
+            case SendAnswer():
+                return await self._sending.answer(body, delivery)
+            case Say():
+                outcome, _ = await self._sending.say(body, delivery)
+                return outcome
+            case AnswerPress():
+                return await self._sending.answer_press(body)
+            case _:
+                raise Permanent(f"a bot delivers no {body.kind}")
+
+    def given_up(self, body: Body, failure: Failure) -> Outcome:
+        if isinstance(body, SendAnswer):
+            return Outcome(todo=(refuse(body.amo_id, texts.refused(failure.message)),))
+        return Outcome()
+
+    def _opening(self, body: PostMessage) -> Opening:
+        conversation = parse_conversation(body.conversation)
+        bot = self.services.registry.bot(self._bot_id)
+        if not isinstance(conversation, PrivateConversation):
+            raise Permanent(f"{body.conversation} is no private conversation")
+        if bot is None:
+            raise Transient("the bot is not connected at the moment", retry_after_s=60)
+        author = body.author
+        return Opening(
+            conversation=conversation,
+            bot=bot,
+            chat_user=ChatUser(
+                id=author.id,
+                name=f"{author.name} ({bot.name})",
+                profile_link=f"https://t.me/{author.username}" if author.username else None,
+            ),
+            contact_value=str(conversation.user_id),
+            contact_name=author.name,
+            user_id=conversation.user_id,
+            username=author.username,
+        )
+
+
+def _author_of(person: Person) -> Author:
+    return Author(id=person_id(person.user_id), name=person.name, user_id=person.user_id, username=person.username)
+
+
+def _chat_lane(user_id: int) -> str:
+    return f"telegram-{user_id}"
+
+
+def _start_line(text: str) -> str:
+    payload = text.partition(" ")[2].strip()
+    return f"{texts.STARTED_BOT}: {payload}" if payload else texts.STARTED_BOT

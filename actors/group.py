@@ -1,0 +1,421 @@
+"""The actor of a Telegram group, as one bot sees it.
+
+Owns the group's state, its links to deals and the order of its messages, linked or not: the menu, the question for a
+deal and the messages between them are one sequence. Reads updates of the group and managers' answers from its mailbox;
+posts, sends and looks up in its lanes. Group ids are ours: when Telegram turns the group into a supergroup, one column
+changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import msgspec
+import structlog
+
+from dealgram.actors import texts
+from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
+from dealgram.actors.asking import FindContact, ask_account
+from dealgram.actors.bodies import (
+    AnswerPress,
+    AttachDeal,
+    Author,
+    Body,
+    CheckDeal,
+    DetachDeal,
+    EditMenu,
+    EditMessage,
+    HandlePress,
+    MirrorAnswer,
+    PostMessage,
+    ReportStatus,
+    Say,
+    SendAnswer,
+)
+from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.group_menu import GroupMenu
+from dealgram.actors.group_messages import (
+    CHAT_LANE,
+    MENU_LANE,
+    Surroundings,
+    decide_edit,
+    decide_message,
+    group_line,
+    group_lines,
+)
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.incoming import person_name, read_message
+from dealgram.actors.menu import main_buttons
+from dealgram.actors.names import GroupConversation, group_person_id, mirror_msgid, parse_conversation, person_id
+from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.plan import mirrors
+from dealgram.actors.posting import Opening, Posting
+from dealgram.actors.report import deliver_report
+from dealgram.actors.sending import Sending
+from dealgram.actors.services import Services
+from dealgram.gateways.amojo import ChatUser, MessageHook, parse_hook
+from dealgram.gateways.errors import Refused
+from dealgram.gateways.telegram import (
+    CallbackQuery,
+    ChatMigrated,
+    MembershipChanged,
+    Message,
+    Update,
+    parse_update,
+)
+from dealgram.persistence import conversations, groups, links, messages, participants
+from dealgram.persistence.entries import Delivery, InboxEntry
+from dealgram.persistence.records import Message as MessageRow
+from dealgram.persistence.tables import Row
+from dealgram.runtime import Failure, Permanent, Transient
+
+log = structlog.get_logger(__name__)
+
+LINK_BATCH = 50
+"""Contacts attached to a deal in one request (amoCRM contract §16)."""
+
+
+class GroupActor(OutboxActor):
+    """See the module."""
+
+    def __init__(self, services: Services, group_id: int) -> None:
+        super().__init__(services)
+        self._group_id = group_id
+        self._posting: Posting
+        self._state: GroupState
+        self._menu: GroupMenu
+        self._sending: Sending
+        self._told_to_wait: set[int] = set()
+
+    async def activate(self) -> None:
+        with self.context.dependency("database"):
+            await self.services.journal.settled()
+            row = await groups.find(self.services.db, self._group_id)
+            if row is None:
+                raise Transient(f"group {self._group_id} is not in the database", retry_after_s=30)
+            self.account_id = row.account_id
+            self._state = GroupState.of(
+                row,
+                await links.for_group(self.services.db, self.account_id, self._group_id),
+                await participants.for_group(self.services.db, self.account_id, self._group_id),
+            )
+            self._posting = Posting(self)
+            self._menu = GroupMenu(self.services, self.account_id, self._state)
+            self._sending = Sending(self.services, self.account_id, row.bot_id)
+            await self.open_outbox()
+
+    async def handle_entry(self, entry: InboxEntry) -> None:
+        match entry.source.partition(":")[0]:
+            case "telegram":
+                await self.finish(entry, await self._on_update(parse_update(entry.payload), entry))
+            case "amojo":
+                await self.finish(entry, await self._on_hook(entry))
+            case "command":
+                await self.finish(entry, self._on_command(read_command(entry.payload), entry))
+            case source:
+                raise Permanent(f"a group knows no source {source}")
+
+    # Telegram
+
+    async def _on_update(self, update: Update, entry: InboxEntry) -> Decision:
+        around = self._surroundings()
+        if around is None:
+            return Decision(result="the bot or the account is gone")
+        match update.payload:
+            case Message() as message if update.kind in ("message", "edited_message"):
+                return await self._on_message(message, around, entry.id, edited=update.is_edit)
+            case CallbackQuery() as query if query.message is not None:
+                press = HandlePress(
+                    query_id=query.id,
+                    data=query.data,
+                    user_id=query.from_user.id,
+                    user_name=person_name(query.from_user),
+                    message_id=query.message.message_id,
+                )
+                return Decision(todo=(NewBody(lane=MENU_LANE, body=press),))
+            case MembershipChanged() as change if update.kind == "my_chat_member":
+                return self._on_own_membership(change, entry.id)
+            case MembershipChanged() as change if not change.new_chat_member.user.is_bot:
+                user = change.new_chat_member.user
+                name = f"{user.first_name} {user.last_name}".strip() or user.username or str(user.id)
+                present = change.new_chat_member.is_present
+                return Decision(rows=self._state.saw(user.id, name, user.username or None, present=present))
+            case _:
+                return Decision(result=f"ignored: {update.kind}")
+
+    async def _on_message(self, message: Message, around: Surroundings, cause: int, *, edited: bool) -> Decision:
+        incoming = read_message(message, around.bot.bot_id)
+        if incoming.migrate_to is not None:
+            return self._migrate(incoming.migrate_to, f"e{cause}")
+        if incoming.migrate_from is not None:
+            return self._migrate(incoming.chat_id, f"e{cause}")
+        if edited:
+            return decide_edit(self._state, incoming, around)
+        if incoming.reply_to is not None:
+            with self.context.dependency("database"):
+                known = await messages.by_telegram(
+                    self.services.db, self.account_id, self._state.row.bot_id, incoming.chat_id, incoming.reply_to
+                )
+            around = dataclasses.replace(
+                around,
+                reply_is_relayed=any(row.direction == "out" for row in known),
+                replied={row.conversation_id: row for row in known},
+            )
+        return decide_message(self._state, incoming, around)
+
+    def _on_own_membership(self, change: MembershipChanged, cause: int) -> Decision:
+        """The bot was added, removed, promoted or demoted."""
+        before, after = change.old_chat_member, change.new_chat_member
+        was_here = before.is_present if before is not None else self._state.row.status != "left"
+        was_admin = before.is_admin if before is not None else self._state.row.status == "administrator"
+        rows: list[Row] = [*self._state.rename(change.chat.title, change.chat.type)]
+        title = self._state.row.title
+        status: Literal["member", "administrator", "left"] = (
+            "administrator" if after.is_admin else "member" if after.is_present else "left"
+        )
+        rows += self._state.set_status(status)
+        todo: tuple[NewBody, ...] = ()
+        if not after.is_present:
+            line = texts.bot_removed_line(title)
+        elif not was_here:
+            line = texts.bot_returned_line(title)
+            bot = self.services.registry.bot(self._state.row.bot_id)
+            sees_everything = after.is_admin or (bot is not None and bot.row.can_read_all_group_messages)
+            greeting = Say(
+                chat_id=self._state.row.chat_id,
+                html=texts.added_html(title, sees_everything=sees_everything),
+                buttons=main_buttons(len(self._state.deals)),
+            )
+            todo = (NewBody(lane=CHAT_LANE, body=greeting),)
+        elif was_admin != after.is_admin:
+            line = texts.bot_promoted_line(title, administrator=after.is_admin)
+        else:
+            return Decision(rows=tuple(rows))
+        lines = group_lines(self._state, line, f"e{cause}", change.date)
+        return Decision(rows=tuple(rows), todo=(*todo, *lines))
+
+    def _migrate(self, chat_id: int, cause: str) -> Decision:
+        rows = self._state.migrate(chat_id)
+        if not rows:
+            return Decision(result="migrated before")
+        now = int(self.services.now().timestamp())
+        line = texts.group_upgraded_line(self._state.row.title)
+        return Decision(rows=rows, todo=group_lines(self._state, line, cause, now))
+
+    # amoCRM
+
+    async def _on_hook(self, entry: InboxEntry) -> Decision:
+        hook = parse_hook(entry.payload)
+        if not isinstance(hook, MessageHook):
+            return Decision(result="ignored")
+        conversation = parse_conversation(hook.conversation.client_id or "")
+        if not isinstance(conversation, GroupConversation) or conversation.group_id != self._group_id:
+            raise Permanent("the hook is for another group")
+        if conversation.deal_id is not None and not self._state.is_linked(conversation.deal_id):
+            return Decision(todo=(refuse(hook.content.id, texts.REASON_NOT_LINKED),), result="not linked")
+        if self._state.row.status == "left":
+            return Decision(todo=(refuse(hook.content.id, texts.REASON_KICKED),), result="the bot is not in the group")
+        with self.context.dependency("database"):
+            name = await manager_name(self.services, self.account_id, hook)
+            reply_to = await replied_message(self.services, self.account_id, hook, self._state.row.chat_id)
+        todo = send_answer(
+            hook,
+            chat_id=self._state.row.chat_id,
+            lane=CHAT_LANE,
+            manager_name=name,
+            reply_to_message_id=reply_to,
+        )
+        return Decision(todo=todo)
+
+    # Commands
+
+    def _on_command(self, command: Command, entry: InboxEntry) -> Decision:
+        match command:
+            case LinkDeal(deal_id=deal_id):
+                if self._state.is_linked(deal_id):
+                    return Decision(result="already linked")
+                check = CheckDeal(deal_id=deal_id, user_id=0, user_name="")
+                return Decision(todo=(NewBody(lane=MENU_LANE, body=check),), result="checking")
+            case UnlinkDeal(deal_id=deal_id):
+                if not self._state.is_linked(deal_id):
+                    return Decision(result="not linked")
+                rows, todo = self._menu.unlink(deal_id)
+                return Decision(rows=rows, todo=(self._menu.unlinked_message(deal_id), *todo), result="unlinked")
+
+    # Deliveries
+
+    async def deliver(self, body: Body, delivery: Delivery) -> Outcome:
+        try:
+            return await self._deliver(body, delivery)
+        except ChatMigrated as error:
+            # The third signal of an upgrade (telegram-facts §1.7): the row waits and goes to the new chat.
+            decision = self._migrate(error.new_chat_id, f"d{delivery.id}")
+            if decision.rows:
+                await self.decide(decision, cause=f"migrated-{error.new_chat_id}")
+            raise Transient("the group became a supergroup", retry_after_s=0.0) from error
+
+    async def _deliver(self, body: Body, delivery: Delivery) -> Outcome:
+        chat_id = self._state.row.chat_id
+        match body:
+            case PostMessage():
+                return await self._posting.post(body, self._opening(body.conversation, body.author))
+            case EditMessage():
+                return await self._posting.edit(body, delivery)
+            case MirrorAnswer():
+                return await self._posting.mirror(body, self._opening(body.conversation, None))
+            case ReportStatus():
+                return await deliver_report(self.services, self.account_id, body, delivery)
+            case SendAnswer():
+                return await self._send(msgspec.structs.replace(body, chat_id=chat_id), delivery)
+            case Say():
+                return await self._say(msgspec.structs.replace(body, chat_id=chat_id), delivery)
+            case EditMenu():
+                return await self._sending.edit(msgspec.structs.replace(body, chat_id=chat_id))
+            case AnswerPress():
+                return await self._sending.answer_press(body)
+            case HandlePress():
+                return await self._menu.press(body)
+            case CheckDeal():
+                return await self._check_deal(body, delivery)
+            case AttachDeal(deal_id=deal_id):
+                return await self._attach(deal_id)
+            case DetachDeal(deal_id=deal_id):
+                return await self._detach(deal_id)
+            case _:
+                raise Permanent(f"a group delivers no {body.kind}")
+
+    async def _check_deal(self, body: CheckDeal, delivery: Delivery) -> Outcome:
+        try:
+            return await self._menu.check_deal(body)
+        except Transient:
+            if body.user_id and delivery.id not in self._told_to_wait:
+                self._told_to_wait.add(delivery.id)
+                say = Say(chat_id=self._state.row.chat_id, html=texts.amocrm_unavailable_html())
+                await self.decide(Decision(todo=(NewBody(lane=CHAT_LANE, body=say),)), cause=f"wait-{delivery.id}")
+            raise
+
+    async def _send(self, body: SendAnswer, delivery: Delivery) -> Outcome:
+        outcome = await self._sending.answer(body, delivery)
+        if outcome.error is not None and outcome.state == "done":
+            return outcome
+        # Also an answer of unknown outcome belongs into every card, marked as such: it may stand in the group.
+        text = body.text if outcome.state == "done" else f"{texts.UNCONFIRMED_PREFIX}\n{body.text}"
+        message_id = next((row.message_id for row in outcome.rows if isinstance(row, MessageRow)), None)
+        return dataclasses.replace(outcome, todo=(*outcome.todo, *self._mirrors(body, text, message_id)))
+
+    def _mirrors(self, body: SendAnswer, text: str, message_id: int | None) -> tuple[NewBody, ...]:
+        origin = parse_conversation(body.conversation)
+        if not isinstance(origin, GroupConversation):
+            return ()
+        part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
+        return tuple(
+            NewBody(
+                lane=str(conversation),
+                body=MirrorAnswer(
+                    conversation=str(conversation),
+                    msgid=mirror_msgid(part, conversation.deal_id or 0),
+                    manager=body.manager,
+                    manager_name=body.manager_name,
+                    text=text,
+                    sent_at=body.sent_at,
+                    chat_id=body.chat_id,
+                    message_id=message_id,
+                ),
+            )
+            for conversation in sorted(mirrors(self._group_id, self._state.deals, origin), key=str)
+        )
+
+    async def _say(self, body: Say, delivery: Delivery) -> Outcome:
+        outcome, message_id = await self._sending.say(body, delivery)
+        if body.dialog_user_id is None or message_id is None:
+            return outcome
+        now = int(self.services.now().timestamp())
+        return dataclasses.replace(outcome, rows=self._state.asked(body.dialog_user_id, message_id, now))
+
+    def given_up(self, body: Body, failure: Failure) -> Outcome:
+        if isinstance(body, SendAnswer):
+            return Outcome(todo=(refuse(body.amo_id, texts.refused(failure.message)),))
+        return Outcome()
+
+    async def _attach(self, deal_id: int) -> Outcome:
+        """A newly linked deal: the group's own conversation, then the contacts of everybody seen in the group."""
+        if not self._state.is_linked(deal_id):
+            return DONE
+        title = self._state.row.title
+        conversation = GroupConversation(self._group_id, deal_id)
+        await self._posting.open(self._opening(str(conversation), None))
+        contacts: list[int] = []
+        for person in self._state.present_people:
+            request = FindContact(
+                value=str(person.user_id), name=person.name, user_id=person.user_id, username=person.username
+            )
+            contact_id = await ask_account(self.context.system, self.account_id, request)
+            assert isinstance(contact_id, int)
+            contacts.append(contact_id)
+        client = self.services.amocrm(self.account_id)
+        for start in range(0, len(contacts), LINK_BATCH):
+            await client.link(deal_id, contacts[start : start + LINK_BATCH])
+        now = int(self.services.now().timestamp())
+        return Outcome(todo=(group_line(self._state, deal_id, texts.group_linked_line(title), f"on{now}", now),))
+
+    async def _detach(self, deal_id: int) -> Outcome:
+        """An unlinked deal: the group's own contact leaves it; what people wrote stays."""
+        if self._state.is_linked(deal_id):
+            return DONE  # it was linked again meanwhile
+        key = str(GroupConversation(self._group_id, deal_id))
+        row = await conversations.get(self.services.db, self.account_id, key)
+        if row is None or row.contact_id is None:
+            return DONE
+        try:
+            await self.services.amocrm(self.account_id).unlink(deal_id, [row.contact_id])
+        except Refused as error:
+            return Outcome(error=str(error))  # the deal or the contact is gone: there is nothing to leave
+        self._posting.forget(key)
+        return Outcome(rows=(dataclasses.replace(row, ready=False),))
+
+    # Surroundings
+
+    def _surroundings(self) -> Surroundings | None:
+        account = self.services.registry.account(self.account_id)
+        bot = self.services.registry.bot(self._state.row.bot_id)
+        if account is None or bot is None:
+            return None
+        return Surroundings(account=account, bot=bot, now=int(self.services.now().timestamp()))
+
+    def _opening(self, key: str, author: Author | None) -> Opening:
+        """What it takes to open one of the group's conversations."""
+        conversation = parse_conversation(key)
+        bot = self.services.registry.bot(self._state.row.bot_id)
+        if not isinstance(conversation, GroupConversation):
+            raise Permanent(f"{key} is no conversation of a group")
+        if bot is None:
+            raise Transient("the bot is not connected at the moment", retry_after_s=60)
+        title = self._state.row.title
+        if conversation.user_id is None:
+            name = f"{title} ({bot.name})"
+            return Opening(
+                conversation=conversation,
+                bot=bot,
+                chat_user=ChatUser(id=group_person_id(conversation), name=name),
+                contact_value=key,
+                contact_name=name,
+                deals=(conversation.deal_id,) if conversation.deal_id is not None else (),
+            )
+        person = self._state.participants.get(conversation.user_id)
+        name = author.name if author is not None else person.name if person is not None else str(conversation.user_id)
+        username = person.username if person is not None else author.username if author is not None else None
+        return Opening(
+            conversation=conversation,
+            bot=bot,
+            chat_user=ChatUser(
+                id=person_id(conversation.user_id),
+                name=name,
+                profile_link=f"https://t.me/{username}" if username else None,
+            ),
+            contact_value=str(conversation.user_id),
+            contact_name=name,
+            user_id=conversation.user_id,
+            username=username,
+            deals=(conversation.deal_id,) if conversation.deal_id is not None else self._state.deals,
+        )

@@ -1,0 +1,174 @@
+"""Carrying out what people press and type in the group menu.
+
+The rights of the person and the state of the deal are asked of Telegram and amoCRM, so this is work of a lane, not of
+the mailbox: a slow answer holds up nobody's messages. Each step decides synchronously once the answer is there, and
+its result is one commit.
+"""
+
+from __future__ import annotations
+
+from dealgram.actors import menu, texts
+from dealgram.actors.bodies import AnswerPress, AttachDeal, CheckDeal, DetachDeal, EditMenu, HandlePress, Say
+from dealgram.actors.group_messages import CHAT_LANE, group_line
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.outbox import DONE, NewBody, Outcome
+from dealgram.actors.registry import AccountInfo
+from dealgram.actors.services import BotGoneError, Services
+from dealgram.gateways.errors import Refused, Unauthorised
+from dealgram.persistence import groups, links
+from dealgram.persistence.tables import Row
+from dealgram.runtime import Permanent
+
+CALLBACK_LANE = "callback"
+GROUP_ANONYMOUS_BOT = 1087968824
+"""An administrator who acts as the group (telegram-facts §1.6)."""
+
+
+class GroupMenu:
+    """The menu of one group. Works on the actor's own state."""
+
+    def __init__(self, services: Services, account_id: int, state: GroupState) -> None:
+        self._services = services
+        self._account_id = account_id
+        self._state = state
+
+    async def press(self, body: HandlePress) -> Outcome:
+        """Carry out a button press."""
+        press = menu.read_press(body.data)
+        if press is None:
+            return Outcome(todo=(_answer(body, texts.PRESS_STALE, alert=True),))
+        changes = isinstance(press, menu.AskForDeal | menu.ConfirmUnlink | menu.Unlink)
+        if changes and not await self._may_change(body.user_id):
+            return Outcome(todo=(_answer(body, texts.ONLY_ADMINISTRATORS, alert=True),))
+        match press:
+            case menu.OpenMenu():
+                return self._show(body, menu.main_page(self._state.row.title, len(self._state.deals)))
+            case menu.ShowDeals(page=page):
+                return self._show(body, self._list(page))
+            case menu.ConfirmUnlink(deal_id=deal_id, page=page) if self._state.is_linked(deal_id):
+                return self._show(body, menu.confirm_page(self._deal(deal_id), page))
+            case menu.Unlink(deal_id=deal_id, page=page) if self._state.is_linked(deal_id):
+                return self._unlink(body, deal_id, page)
+            case menu.ConfirmUnlink(page=page) | menu.Unlink(page=page):
+                return self._show(body, self._list(page), toast=texts.ALREADY_UNLINKED)
+            case menu.AskForDeal():
+                return self._ask(body)
+            case menu.CloseMenu():
+                return self._show(body, menu.Page(texts.MENU_CLOSED))
+
+    async def check_deal(self, body: CheckDeal) -> Outcome:
+        """Look a deal up and link it, or say why not."""
+        account = self._account()
+        if self._state.is_linked(body.deal_id):
+            name, link = self._state.deal_name(body.deal_id), account.deal_link(body.deal_id)
+            return self._reply(body, texts.already_linked_html(name, link, body.deal_id), again=True)
+        lead = await self._services.amocrm(self._account_id).lead(body.deal_id)
+        if lead is None:
+            return self._reply(body, texts.deal_not_found_html(body.deal_id), again=True)
+        if lead.is_deleted:
+            return self._reply(body, texts.deal_deleted_html(body.deal_id), again=True)
+        if (other := await self._other_bot(body.deal_id)) is not None:
+            return self._reply(body, texts.linked_by_other_bot_html(body.deal_id, other), again=False)
+        if self._state.is_linked(body.deal_id):
+            return DONE  # two people named the same deal at the same moment
+        now = int(self._services.now().timestamp())
+        name = lead.name or f"Сделка № {body.deal_id}"
+        by = body.user_id or None
+        rows = (*self._state.link(body.deal_id, name, by), *self._state.close_dialog(body.user_id, now))
+        done = self._say(texts.linked_html(name, account.deal_link(body.deal_id), body.deal_id))
+        attach = NewBody(lane=f"deal-{body.deal_id}", body=AttachDeal(deal_id=body.deal_id))
+        return Outcome(rows=rows, todo=(done, attach), result=f"linked: {name}")
+
+    def unlink(self, deal_id: int) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
+        """Unlink a deal that is linked: a last line in its card, then the group's contact leaves it."""
+        now = int(self._services.now().timestamp())
+        line = group_line(self._state, deal_id, texts.group_unlinked_line(self._state.row.title), f"off{now}", now)
+        rows = self._state.unlink(deal_id)
+        # The contact leaves after the last line, in the same lane.
+        return rows, (line, NewBody(lane=line.lane, body=DetachDeal(deal_id=deal_id)))
+
+    def unlinked_message(self, deal_id: int) -> NewBody:
+        """Tell the group that a deal was unlinked."""
+        link = self._account().deal_link(deal_id)
+        return self._say(texts.unlinked_html(self._state.deal_name(deal_id), link, deal_id))
+
+    def _unlink(self, body: HandlePress, deal_id: int, page: int) -> Outcome:
+        rows, todo = self.unlink(deal_id)
+        shown = self._show(body, self._list(page), toast=texts.UNLINKED_TOAST)
+        return Outcome(rows=rows, todo=(*shown.todo, self.unlinked_message(deal_id), *todo))
+
+    def _ask(self, body: HandlePress) -> Outcome:
+        now = int(self._services.now().timestamp())
+        question = Say(
+            chat_id=self._state.row.chat_id,
+            html=texts.ask_deal_html(body.user_id, body.user_name),
+            force_reply=True,
+            placeholder=texts.DEAL_PLACEHOLDER,
+            dialog_user_id=body.user_id,
+        )
+        return Outcome(
+            rows=self._state.open_dialog(body.user_id, now),
+            todo=(_answer(body), NewBody(lane=CHAT_LANE, body=question)),
+        )
+
+    def _show(self, body: HandlePress, page: menu.Page, toast: str | None = None) -> Outcome:
+        edit = EditMenu(
+            chat_id=self._state.row.chat_id, message_id=body.message_id, html=page.html, buttons=page.buttons
+        )
+        return Outcome(todo=(_answer(body, toast), NewBody(lane=CHAT_LANE, body=edit)))
+
+    def _list(self, page: int) -> menu.Page:
+        deals = [self._deal(deal_id) for deal_id in self._state.deals]
+        return menu.deals_page(self._state.row.title, deals, page)
+
+    def _deal(self, deal_id: int) -> menu.LinkedDeal:
+        return menu.LinkedDeal(deal_id, self._state.deal_name(deal_id), self._account().deal_link(deal_id))
+
+    def _reply(self, body: CheckDeal, html: str, *, again: bool) -> Outcome:
+        now = int(self._services.now().timestamp())
+        asking = again and body.user_id in self._state.dialogs(now)
+        say = Say(
+            chat_id=self._state.row.chat_id,
+            html=html,
+            force_reply=asking,
+            placeholder=texts.DEAL_PLACEHOLDER if asking else None,
+            dialog_user_id=body.user_id if asking else None,
+        )
+        todo = (NewBody(lane=CHAT_LANE, body=say),) if body.user_id else ()
+        rows = self._state.open_dialog(body.user_id, now) if asking else ()
+        return Outcome(rows=rows, todo=todo, result=html)
+
+    def _say(self, html: str) -> NewBody:
+        return NewBody(lane=CHAT_LANE, body=Say(chat_id=self._state.row.chat_id, html=html))
+
+    async def _may_change(self, user_id: int) -> bool:
+        """Whether a person may link and unlink: administrators of the group, unless the account opened it to all."""
+        if self._account().settings.everyone_may_link or user_id == GROUP_ANONYMOUS_BOT:
+            return True
+        try:
+            bot = self._services.bot(self._state.row.bot_id)
+            member = await self._services.telegram.bot(bot.token).get_chat_member(self._state.row.chat_id, user_id)
+        except (Refused, Unauthorised, BotGoneError):
+            return False
+        return member.is_admin
+
+    async def _other_bot(self, deal_id: int) -> str | None:
+        """The other bot of ours through which the same Telegram group is linked to the deal already."""
+        for link in await links.for_deal(self._services.db, self._account_id, deal_id):
+            if link.status != "linked" or link.group_id == self._state.row.group_id:
+                continue
+            group = await groups.get(self._services.db, self._account_id, link.group_id)
+            if group is not None and group.chat_id == self._state.row.chat_id and group.status != "left":
+                bot = self._services.registry.bot(group.bot_id)
+                return bot.username if bot is not None else str(group.bot_id)
+        return None
+
+    def _account(self) -> AccountInfo:
+        account = self._services.registry.account(self._account_id)
+        if account is None:
+            raise Permanent(f"account {self._account_id} is unknown here")
+        return account
+
+
+def _answer(body: HandlePress, text: str | None = None, *, alert: bool = False) -> NewBody:
+    return NewBody(lane=CALLBACK_LANE, body=AnswerPress(query_id=body.query_id, text=text, alert=alert))

@@ -1,0 +1,202 @@
+"""What a group does with a message that was written in it. Pure: state and message in, decision out.
+
+A message is one of three things: a word to the bot (the menu, an answer to its question), a word of the group that
+goes to every linked deal, or something that concerns nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dealgram.actors import menu, texts
+from dealgram.actors.bodies import Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
+from dealgram.actors.group_state import Dialog, GroupState
+from dealgram.actors.incoming import Incoming
+from dealgram.actors.names import GroupConversation, group_person_id, service_msgid, telegram_msgid
+from dealgram.actors.outbox import Decision, NewBody
+from dealgram.actors.plan import Policy, plan
+from dealgram.actors.registry import AccountInfo, BotInfo
+from dealgram.persistence.records import Message
+from dealgram.persistence.tables import Row
+
+CHAT_LANE = "telegram"
+"""All that the bot writes into the group goes through one lane: strict order per chat."""
+
+MENU_LANE = "menu"
+
+_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{3,32}))?(?:\s+(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the decision needs besides the group's own state."""
+
+    account: AccountInfo
+    bot: BotInfo
+    now: int
+    reply_is_relayed: bool = False
+    """The answered message is a manager's answer that the bot relayed: the reply is meant for the manager."""
+    replied: Mapping[str, Message] = field(default_factory=dict)
+    """Where the answered message stands in amoCRM, by conversation."""
+
+
+def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
+    """Decide what to do with a message."""
+    rows: list[Row] = [*state.rename(incoming.chat_title, incoming.chat_kind), *_people(state, incoming)]
+    if incoming.from_bot and not incoming.service:
+        return Decision(rows=tuple(rows))
+    user_id = incoming.author.user_id
+    dialog = state.dialogs(around.now).get(user_id) if user_id is not None else None
+    if user_id is not None and dialog is not None and _answers(dialog, incoming):
+        more, todo = _read_answer(state, incoming, around, user_id)
+        return Decision(rows=(*rows, *more), todo=todo)
+    if _is_command(incoming.text, around.bot.username):
+        return Decision(rows=tuple(rows), todo=_menu(state, incoming))
+    todo = _posts(state, incoming, around)
+    if _mentions(incoming.text, around.bot.username) or (incoming.reply_to_own_bot and not around.reply_is_relayed):
+        # Only the bare mention is a command; a mention within a sentence is also a client's word.
+        rest = re.sub(rf"@{re.escape(around.bot.username)}\b", "", incoming.text, flags=re.IGNORECASE).strip()
+        return Decision(rows=tuple(rows), todo=(*(todo if rest else ()), *_menu(state, incoming)))
+    return Decision(rows=tuple(rows), todo=todo)
+
+
+def decide_edit(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
+    """An edited message: its new text replaces the old one wherever it was posted (amoCRM ignores what it lacks)."""
+    if incoming.from_bot or incoming.service or not incoming.line:
+        return Decision()
+    policy = around.account.settings.policy
+    conversations = plan(state.row.group_id, state.deals, incoming.author.user_id, policy)
+    return Decision(
+        todo=tuple(
+            NewBody(
+                lane=str(conversation),
+                body=EditMessage(
+                    conversation=str(conversation),
+                    msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
+                    text=post_text(incoming.author, incoming.line, conversation, policy),
+                ),
+            )
+            for conversation in sorted(conversations, key=str)
+        )
+    )
+
+
+def group_lines(state: GroupState, text: str, cause: str, sent_at: int) -> tuple[NewBody, ...]:
+    """A line that dealgram writes into the group's own conversation of every linked deal."""
+    return tuple(group_line(state, deal_id, text, cause, sent_at) for deal_id in state.deals)
+
+
+def group_line(state: GroupState, deal_id: int, text: str, cause: str, sent_at: int) -> NewBody:
+    """A line that dealgram writes into the group's own conversation of one deal."""
+    conversation = GroupConversation(state.row.group_id, deal_id)
+    body = PostMessage(
+        conversation=str(conversation),
+        msgid=service_msgid(cause, conversation),
+        author=group_author(conversation, state.row.title),
+        text=text,
+        sent_at=sent_at,
+        silent=True,
+    )
+    return NewBody(lane=str(conversation), body=body)
+
+
+def group_author(conversation: GroupConversation, title: str) -> Author:
+    """The group itself as a chat participant of its own conversation in a deal."""
+    return Author(id=group_person_id(conversation), name=title)
+
+
+def post_text(author: Author, line: str, conversation: GroupConversation, policy: Policy) -> str:
+    """The text as the card shows it: where several people share a conversation, the name stands before it."""
+    named = conversation.user_id is None and (policy is Policy.DEAL or author.user_id is None)
+    return f"{author.name}: {line}" if named else line
+
+
+def _posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
+    if not incoming.line:
+        return ()
+    policy = around.account.settings.policy
+    speaker = None if incoming.service else incoming.author.user_id
+    conversations = plan(state.row.group_id, state.deals, speaker, policy)
+    return tuple(
+        NewBody(
+            lane=str(conversation),
+            body=PostMessage(
+                conversation=str(conversation),
+                msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
+                author=incoming.author if speaker is not None else group_author(conversation, state.row.title),
+                text=incoming.line
+                if incoming.service
+                else post_text(incoming.author, incoming.line, conversation, policy),
+                sent_at=incoming.sent_at,
+                silent=incoming.service,
+                chat_id=incoming.chat_id,
+                message_id=incoming.message_id,
+                reply_to_amo_id=_quoted(around, conversation),
+            ),
+        )
+        for conversation in sorted(conversations, key=str)
+    )
+
+
+def _quoted(around: Surroundings, conversation: GroupConversation) -> str | None:
+    row = around.replied.get(str(conversation))
+    return row.amo_id if row is not None else None
+
+
+def _people(state: GroupState, incoming: Incoming) -> tuple[Row, ...]:
+    rows: list[Row] = []
+    if incoming.author.user_id is not None and not incoming.from_bot:
+        rows += state.saw(incoming.author.user_id, incoming.author.name, incoming.author.username)
+    for person in incoming.joined:
+        rows += state.saw(person.user_id, person.name, person.username)
+    if incoming.left is not None:
+        rows += state.saw(incoming.left.user_id, incoming.left.name, incoming.left.username, present=False)
+    return tuple(rows)
+
+
+def _answers(dialog: Dialog, incoming: Incoming) -> bool:
+    if incoming.service or not incoming.text:
+        return False
+    if incoming.reply_to is not None:
+        return dialog.question_id is not None and incoming.reply_to == dialog.question_id
+    return looks_like_deal(incoming.text)
+
+
+def _read_answer(
+    state: GroupState, incoming: Incoming, around: Surroundings, user_id: int
+) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
+    match read_deal(incoming.text, around.account.row.host):
+        case DealReference(deal_id=deal_id):
+            check = CheckDeal(deal_id=deal_id, user_id=user_id, user_name=incoming.author.name)
+            return (), (NewBody(lane=MENU_LANE, body=check),)
+        case reason:
+            again = Say(
+                chat_id=state.row.chat_id,
+                html=texts.unreadable_html(reason, around.account.row.host),
+                force_reply=True,
+                placeholder=texts.DEAL_PLACEHOLDER,
+                reply_to_message_id=incoming.message_id,
+                dialog_user_id=user_id,
+            )
+            return state.open_dialog(user_id, around.now), (NewBody(lane=CHAT_LANE, body=again),)
+
+
+def _menu(state: GroupState, incoming: Incoming) -> tuple[NewBody, ...]:
+    page = menu.main_page(state.row.title, len(state.deals))
+    body = Say(chat_id=state.row.chat_id, html=page.html, buttons=page.buttons, reply_to_message_id=incoming.message_id)
+    return (NewBody(lane=CHAT_LANE, body=body),)
+
+
+def _is_command(text: str, username: str) -> bool:
+    """Whether the text is a command to this bot. Commands to other bots are words of the group."""
+    match = _COMMAND.fullmatch(text.strip())
+    if match is None:
+        return False
+    return match[2].lower() == username.lower() if match[2] else match[1].lower() in ("menu", "start")
+
+
+def _mentions(text: str, username: str) -> bool:
+    return bool(username) and re.search(rf"@{re.escape(username)}\b", text, flags=re.IGNORECASE) is not None

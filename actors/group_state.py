@@ -1,0 +1,162 @@
+"""What a group actor knows of its group: loaded at activation, changed only together with a commit.
+
+Owns no I/O. Changes return the rows to be written; the caller puts them into the same commit as what they led to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dealgram.persistence.records import ChatAlias, Group, Link, Participant
+from dealgram.persistence.tables import Row
+
+DIALOG_LIFE_S = 15 * 60
+"""How long the bot waits for a deal's ID after it asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """A person was asked for a deal. ``question_id`` is the bot's message, once Telegram has accepted it."""
+
+    user_id: int
+    until: int
+    question_id: int | None = None
+
+
+@dataclass(slots=True)
+class GroupState:
+    """A group, its deals and its people."""
+
+    row: Group
+    # Invariant: links holds every deal ever linked, in the order in which they were first linked.
+    links: dict[int, Link] = field(default_factory=dict)
+    participants: dict[int, Participant] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, row: Group, links: Iterable[Link], participants: Iterable[Participant]) -> GroupState:
+        """The state as the repositories gave it."""
+        return cls(
+            row=row,
+            links={link.deal_id: link for link in links},
+            participants={person.user_id: person for person in participants},
+        )
+
+    @property
+    def deals(self) -> tuple[int, ...]:
+        """The linked deals in the order of linking."""
+        return tuple(deal_id for deal_id, link in self.links.items() if link.status == "linked")
+
+    @property
+    def present_people(self) -> tuple[Participant, ...]:
+        return tuple(person for person in self.participants.values() if person.is_present)
+
+    def is_linked(self, deal_id: int) -> bool:
+        link = self.links.get(deal_id)
+        return link is not None and link.status == "linked"
+
+    def deal_name(self, deal_id: int) -> str:
+        link = self.links.get(deal_id)
+        return link.deal_name if link is not None and link.deal_name else f"Сделка № {deal_id}"
+
+    def link(self, deal_id: int, name: str, by: int | None) -> tuple[Row, ...]:
+        """Link a deal (again)."""
+        link = Link(
+            group_id=self.row.group_id,
+            deal_id=deal_id,
+            account_id=self.row.account_id,
+            status="linked",
+            deal_name=name,
+            linked_by=by,
+        )
+        self.links.pop(deal_id, None)
+        self.links[deal_id] = link
+        return (link,)
+
+    def unlink(self, deal_id: int) -> tuple[Row, ...]:
+        """Unlink a deal that is linked."""
+        link = dataclasses.replace(self.links[deal_id], status="unlinked")
+        self.links[deal_id] = link
+        return (link,)
+
+    def rename(self, title: str | None, kind: str) -> tuple[Row, ...]:
+        """Take over the title and kind that an update shows."""
+        title = title or self.row.title
+        known: Literal["group", "supergroup"] = "supergroup" if kind == "supergroup" else "group"
+        if title == self.row.title and known == self.row.kind:
+            return ()
+        self.row = dataclasses.replace(self.row, title=title, kind=known)
+        return (self.row,)
+
+    def set_status(self, status: Literal["member", "administrator", "left"]) -> tuple[Row, ...]:
+        """The bot's own membership."""
+        if status == self.row.status:
+            return ()
+        self.row = dataclasses.replace(self.row, status=status)
+        return (self.row,)
+
+    def migrate(self, chat_id: int) -> tuple[Row, ...]:
+        """The group became a supergroup under a new chat id. Idempotent: there are three signals of it."""
+        if chat_id == self.row.chat_id:
+            return ()
+        old = self.row.chat_id
+        self.row = dataclasses.replace(self.row, chat_id=chat_id, kind="supergroup")
+        aliases = tuple(
+            ChatAlias(bot_id=self.row.bot_id, chat_id=each, account_id=self.row.account_id, group_id=self.row.group_id)
+            for each in (old, chat_id)
+        )
+        return (self.row, *aliases)
+
+    def saw(self, user_id: int, name: str, username: str | None, *, present: bool = True) -> tuple[Row, ...]:
+        """A person was seen in the group, or left it."""
+        person = Participant(
+            group_id=self.row.group_id,
+            user_id=user_id,
+            account_id=self.row.account_id,
+            name=name,
+            username=username,
+            is_present=present,
+        )
+        known = self.participants.get(user_id)
+        if known is not None and dataclasses.replace(known, seen_at=None) == person:
+            return ()
+        self.participants[user_id] = person
+        return (person,)
+
+    # Dialogs live in the group's row: at most one per person, a handful per group.
+
+    def dialogs(self, now: int) -> dict[int, Dialog]:
+        """The dialogs that are still open, by person."""
+        found = {}
+        for key, value in (self.row.dialog or {}).items():
+            if isinstance(value, Mapping) and int(value.get("until", 0)) > now:
+                found[int(key)] = Dialog(int(key), int(value["until"]), value.get("question_id"))
+        return found
+
+    def open_dialog(self, user_id: int, now: int) -> tuple[Row, ...]:
+        """Note that a person is being asked for a deal."""
+        return self._keep({**self.dialogs(now), user_id: Dialog(user_id, now + DIALOG_LIFE_S)})
+
+    def asked(self, user_id: int, question_id: int, now: int) -> tuple[Row, ...]:
+        """Note the bot's question, so that an answer to it is known as one."""
+        dialogs = self.dialogs(now)
+        if user_id not in dialogs:
+            return ()
+        return self._keep({**dialogs, user_id: dataclasses.replace(dialogs[user_id], question_id=question_id)})
+
+    def close_dialog(self, user_id: int, now: int) -> tuple[Row, ...]:
+        """The person answered, or gave up."""
+        dialogs = self.dialogs(now)
+        if dialogs.pop(user_id, None) is None:
+            return ()
+        return self._keep(dialogs)
+
+    def _keep(self, dialogs: Mapping[int, Dialog]) -> tuple[Row, ...]:
+        value: dict[str, Any] = {
+            str(user_id): {"until": dialog.until, "question_id": dialog.question_id}
+            for user_id, dialog in dialogs.items()
+        }
+        self.row = dataclasses.replace(self.row, dialog=value or None)
+        return (self.row,)

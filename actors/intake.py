@@ -1,0 +1,150 @@
+"""The way in: what Telegram and amoCRM send, addressed to the actor that owns it and committed.
+
+Owns the routing. A group's updates go to its group actor whatever chat id they carry: Telegram gives a group a new id
+when it becomes a supergroup, and the messages that say so are understood here, before anything under the new id could
+be taken for another group (telegram-facts §1.7). Everything else of a bot goes to the bot actor.
+
+When an ``accept_*`` method returns, what it was given is in the journal.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import structlog
+
+from dealgram.actors.names import account_address, bot_address, group_address, parse_conversation
+from dealgram.actors.registry import AccountInfo, BotInfo, Registry
+from dealgram.gateways.amojo import MessageHook, parse_hook
+from dealgram.gateways.telegram import BadUpdate, Chat, Message, Update, chat_of, parse_update
+from dealgram.persistence import groups
+from dealgram.persistence.database import Database
+from dealgram.persistence.entries import NewEntry
+from dealgram.persistence.journal import Journal
+from dealgram.runtime import Address
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED_GROUPS = 100_000
+
+
+class Accepted(enum.Enum):
+    """What became of something that came in."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+class Intake:
+    """See the module."""
+
+    def __init__(self, db: Database, journal: Journal, registry: Registry) -> None:
+        self._db = db
+        self._journal = journal
+        self._registry = registry
+        self._groups: OrderedDict[tuple[int, int], int] = OrderedDict()
+
+    async def accept_updates(self, bot: BotInfo, raws: Sequence[bytes]) -> list[Accepted]:
+        """Commit updates of a bot, in order. Bytes that are no update at all are logged and left out.
+
+        Raises:
+            DatabaseUnavailable: nothing is confirmed; ask for the same updates again.
+        """
+        entries: list[NewEntry | None] = []
+        for raw in raws:
+            try:
+                update = parse_update(raw)
+            except BadUpdate:
+                log.warning("something that is no update was left out", bot=bot.bot_id)
+                entries.append(None)
+                continue
+            entries.append(
+                NewEntry(
+                    account_id=bot.account_id,
+                    address=await self._address(bot, update),
+                    source=f"telegram:{bot.bot_id}",
+                    source_key=str(update.update_id),
+                    payload=raw,
+                )
+            )
+        ids = iter(await self._journal.accept([entry for entry in entries if entry is not None]))
+        return [
+            Accepted.IGNORED if entry is None else Accepted.DUPLICATE if next(ids) is None else Accepted.NEW
+            for entry in entries
+        ]
+
+    async def accept_hook(self, account: AccountInfo, raw: bytes) -> Accepted:
+        """Commit a chat hook whose signature was verified. Kinds that this version does nothing with are ignored.
+
+        Raises:
+            BadPayload: not a chat hook at all.
+            DatabaseUnavailable: not committed; amoCRM does not repeat, but a 503 shows the trouble.
+        """
+        hook = parse_hook(raw)
+        if not isinstance(hook, MessageHook):
+            return Accepted.IGNORED
+        entry = NewEntry(
+            account_id=account.account_id,
+            address=await self._owner(account, hook),
+            source="amojo",
+            source_key=f"{account.account_id}:{hook.content.id}",
+            payload=raw,
+        )
+        (entry_id,) = await self._journal.accept([entry])
+        return Accepted.DUPLICATE if entry_id is None else Accepted.NEW
+
+    async def _owner(self, account: AccountInfo, hook: MessageHook) -> Address:
+        """The actor of a hook's conversation; the account itself for a conversation that is none of ours."""
+        conversation = parse_conversation(hook.conversation.client_id or "")
+        if conversation is None:
+            return account_address(account.account_id)
+        owner = conversation.owner
+        if owner.kind == "bot":
+            bot = self._registry.bot(int(owner.key))
+            ours = bot is not None and bot.account_id == account.account_id
+        else:
+            ours = await groups.get(self._db, account.account_id, int(owner.key)) is not None
+        return owner if ours else account_address(account.account_id)
+
+    async def _address(self, bot: BotInfo, update: Update) -> Address:
+        chat = chat_of(update)
+        if chat is None or not chat.is_group:
+            return bot_address(bot.bot_id)
+        if isinstance(update.payload, Message):
+            if update.payload.migrate_from_chat_id is not None:
+                group_id = await self._upgrade(bot, update.payload.migrate_from_chat_id, chat.id, chat)
+                return group_address(group_id)
+            if update.payload.migrate_to_chat_id is not None:
+                new = update.payload.migrate_to_chat_id
+                return group_address(await self._upgrade(bot, chat.id, new, chat))
+        return group_address(await self._group(bot, chat))
+
+    async def _group(self, bot: BotInfo, chat: Chat) -> int:
+        key = (bot.bot_id, chat.id)
+        if (known := self._groups.get(key)) is not None:
+            self._groups.move_to_end(key)
+            return known
+        group = await groups.ensure(
+            self._db,
+            bot.account_id,
+            bot.bot_id,
+            chat.id,
+            chat.title,
+            "supergroup" if chat.type == "supergroup" else "group",
+        )
+        return self._remember(key, group.group_id)
+
+    async def _upgrade(self, bot: BotInfo, old: int, new: int, chat: Chat) -> int:
+        """The group that is known as ``old`` will be written to as ``new``. Idempotent."""
+        group_id = await groups.note_upgrade(self._db, bot.account_id, bot.bot_id, old, new, chat.title)
+        self._remember((bot.bot_id, old), group_id)
+        return self._remember((bot.bot_id, new), group_id)
+
+    def _remember(self, key: tuple[int, int], group_id: int) -> int:
+        self._groups[key] = group_id
+        if len(self._groups) > REMEMBERED_GROUPS:
+            self._groups.popitem(last=False)
+        return group_id

@@ -1,0 +1,150 @@
+"""The group menu: its pages, buttons and callback data. Pure.
+
+Telegram gives callback data 64 bytes (Bot API: InlineKeyboardButton), so presses are short words with numbers. A press
+that cannot be read is an old menu of an older version, not an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dealgram.actors import texts
+from dealgram.actors.bodies import Button
+
+PAGE_SIZE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedDeal:
+    """A deal as the menu shows it."""
+
+    deal_id: int
+    name: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A menu message: Telegram HTML and the keyboard under it."""
+
+    html: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMenu:
+    """Back to the first page."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskForDeal:
+    """«Связать группу со Сделкой»."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDeals:
+    """«Список связанных Сделок», a page of it (from 0)."""
+
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmUnlink:
+    """«Отвязать» was pressed under a deal."""
+
+    deal_id: int
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """«Да, отвязать» was pressed."""
+
+    deal_id: int
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMenu:
+    """«Закрыть»."""
+
+
+Press = OpenMenu | AskForDeal | ShowDeals | ConfirmUnlink | Unlink | CloseMenu
+
+_PRESS = re.compile(r"(menu|link|close)|(list):(\d{1,6})|(ask|off):(\d{1,19}):(\d{1,6})")
+
+
+def read_press(data: str) -> Press | None:
+    """Read callback data; ``None`` for anything this version does not issue."""
+    match = _PRESS.fullmatch(data)
+    if match is None:
+        return None
+    word = match[1] or match[2] or match[4]
+    if word == "menu":
+        return OpenMenu()
+    if word == "link":
+        return AskForDeal()
+    if word == "close":
+        return CloseMenu()
+    if word == "list":
+        return ShowDeals(int(match[3]))
+    deal_id, page = int(match[5]), int(match[6])
+    return ConfirmUnlink(deal_id, page) if word == "ask" else Unlink(deal_id, page)
+
+
+def main_page(title: str, linked: int) -> Page:
+    """The menu itself."""
+    return Page(texts.menu_html(title, linked), main_buttons(linked))
+
+
+def main_buttons(linked: int) -> tuple[tuple[Button, ...], ...]:
+    """The menu's buttons, also used under the greeting."""
+    count = f" ({linked})" if linked else ""
+    return (
+        (Button(text=texts.LINK_BUTTON, data="link"),),
+        (Button(text=texts.LIST_BUTTON + count, data="list:0"),),
+        (Button(text=texts.CLOSE_BUTTON, data="close"),),
+    )
+
+
+def deals_page(title: str, deals: Sequence[LinkedDeal], page: int) -> Page:
+    """A page of the numbered list of linked deals, with «Отвязать» for each. A page past the end shows the last."""
+    back = (Button(text=texts.BACK_BUTTON, data="menu"),)
+    if not deals:
+        return Page(
+            f"<b>{texts.esc(title)}</b>\nГруппа пока не связана ни с одной сделкой.",
+            ((Button(text=texts.LINK_BUTTON, data="link"),), back),
+        )
+    last = (len(deals) - 1) // PAGE_SIZE
+    page = min(page, last)
+    first = page * PAGE_SIZE
+    shown = list(enumerate(deals, 1))[first : first + PAGE_SIZE]
+    header = f"<b>{texts.esc(title)}</b>\nСвязанные сделки: {len(deals)}"
+    if last:
+        header += f" · страница {page + 1} из {last + 1}"
+    lines = [f"{number}. {texts.deal_link_html(deal.name, deal.link, deal.deal_id)}" for number, deal in shown]
+    rows: list[tuple[Button, ...]] = [
+        (Button(text=f"{texts.UNLINK_BUTTON} {number}. {texts.short(deal.name)}", data=f"ask:{deal.deal_id}:{page}"),)
+        for number, deal in shown
+    ]
+    turning = []
+    if page:
+        turning.append(Button(text=texts.EARLIER_BUTTON, data=f"list:{page - 1}"))
+    if page < last:
+        turning.append(Button(text=texts.LATER_BUTTON, data=f"list:{page + 1}"))
+    if turning:
+        rows.append(tuple(turning))
+    return Page("\n".join((header, "", *lines)), (*rows, back))
+
+
+def confirm_page(deal: LinkedDeal, page: int) -> Page:
+    """The question before a deal is unlinked."""
+    return Page(
+        texts.confirm_unlink_html(deal.name, deal.link, deal.deal_id),
+        (
+            (Button(text=texts.CONFIRM_UNLINK_BUTTON, data=f"off:{deal.deal_id}:{page}"),),
+            (Button(text=texts.BACK_BUTTON, data=f"list:{page}"),),
+        ),
+    )

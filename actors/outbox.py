@@ -1,0 +1,214 @@
+"""An actor that decides in its mailbox and delivers in its lanes.
+
+Owns the way of a decision: one commit that marks the inbox entry done and writes outbox rows, then those rows into the
+lanes in the order of their ids. A lane runs one row at a time; what a row led to is again one commit. After a crash the
+lanes are read from the outbox, so memory is never the only place of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import structlog
+import trio
+
+from dealgram.actors.bodies import Body, decode
+from dealgram.actors.services import Services
+from dealgram.gateways.errors import Forbidden, OutcomeUnknown, Unauthorised
+from dealgram.persistence.entries import Commit, Completed, Delivery, InboxEntry, NewDelivery, NewEntry
+from dealgram.persistence.journal import DeliveryEnded
+from dealgram.persistence.tables import Row
+from dealgram.runtime import Actor, Failure, Lanes, Permanent, Question, Transient
+
+log = structlog.get_logger(__name__)
+
+ACCOUNT_TROUBLE_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Told to an actor whose outbox was changed from outside, by an operator who retries a dead letter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBody:
+    """Something to do, and the lane in which it waits its turn. ``dedupe`` names it within its cause."""
+
+    lane: str
+    body: Body
+    dedupe: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What handling something came to: rows to keep, things to do, a result for whoever asked."""
+
+    rows: tuple[Row, ...] = ()
+    todo: tuple[NewBody, ...] = ()
+    entries: tuple[NewEntry, ...] = ()
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Decision):
+    """What a delivery came to. ``unknown``: it may or may not have happened and is not repeated."""
+
+    state: Literal["done", "unknown", "dead"] = "done"
+    error: str | None = None
+
+
+DONE = Outcome()
+
+
+@dataclass(frozen=True, slots=True)
+class _LaneRows:
+    """The outbox as the source of an actor's lanes."""
+
+    actor: OutboxActor
+
+    async def pending(self, lane: str, after: Delivery | None, limit: int) -> Sequence[Delivery]:
+        return await self.actor.services.journal.pending_deliveries(
+            self.actor.context.address, lane, after.id if after else 0, limit
+        )
+
+
+class OutboxActor(Actor):
+    """Base of the account, bot and group actors."""
+
+    lane_concurrency: ClassVar[int] = 16
+
+    account_id: int
+    """The tenant: an address names no account, so bots and groups learn it when they load their state."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._lanes: Lanes[Delivery] | None = None
+        # Invariant: rows enter a lane in the order of their ids. Commits that bring rows are therefore made one after
+        # another; commits that only finish rows need no order and do not wait here.
+        self._order = trio.Lock()
+
+    async def open_outbox(self) -> None:
+        """Take up what earlier lives left undone. Call at the end of ``activate``."""
+        self._lanes = self.context.lanes(
+            run=self._run, source=_LaneRows(self), concurrency=self.lane_concurrency, on_dead=self._bury
+        )
+        await self._wake_lanes()
+
+    async def _wake_lanes(self) -> None:
+        with self.context.dependency("database"):
+            for lane in await self.services.journal.pending_lanes(self.context.address):
+                self.lanes.wake(lane)
+
+    async def handle(self, message: object) -> None:
+        match message:
+            case InboxEntry():
+                await self.handle_entry(message)
+            case Question():
+                self.handle_question(message)
+            case LookAgain():
+                await self._wake_lanes()
+            case _:
+                raise Permanent(f"{self.context.address} does not understand {type(message).__name__}")
+
+    async def handle_entry(self, entry: InboxEntry) -> None:
+        """Decide what an inbox entry comes to, and :meth:`finish` it."""
+        raise NotImplementedError
+
+    def handle_question(self, question: Question[object]) -> None:
+        """Answer a question, or see to it that it is answered."""
+        raise Permanent(f"{self.context.address} answers no questions")
+
+    async def deliver(self, body: Body, delivery: Delivery) -> Outcome:
+        """Carry out one row. Raises ``Transient`` to be called again later, ``Permanent`` to give it up."""
+        raise NotImplementedError
+
+    async def finish(self, entry: InboxEntry, decision: Decision) -> None:
+        """Commit what handling ``entry`` came to; the entry is done afterwards."""
+        await self._commit(decision, cause=f"e{entry.id}", entry_id=entry.id, result=decision.result, completed=())
+
+    async def decide(self, decision: Decision, *, cause: str) -> None:
+        """Commit a decision that no entry caused. ``cause`` must be the same when the decision is repeated."""
+        await self._commit(decision, cause=cause, entry_id=None, result=None, completed=())
+
+    async def _run(self, lane: str, delivery: Delivery) -> None:
+        try:
+            body = decode(delivery.kind, delivery.body)
+        except ValueError as error:
+            raise Permanent(str(error)) from error
+        try:
+            outcome = await self.deliver(body, delivery)
+        except DeliveryEnded:
+            return  # an operator or an earlier life ended it
+        except OutcomeUnknown as error:
+            # What reaches this place carries its own key or looks before it creates: repeating is safe.
+            raise Transient(str(error)) from error
+        except (Unauthorised, Forbidden) as error:
+            # The account's trouble, not this row's: it waits until somebody has set the account right.
+            raise Transient(str(error), retry_after_s=ACCOUNT_TROUBLE_PAUSE_S) from error
+        completed = Completed(delivery_id=delivery.id, state=outcome.state, error=outcome.error)
+        await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=(completed,))
+
+    async def _bury(self, lane: str, delivery: Delivery, failure: Failure) -> None:
+        log.error(
+            "a delivery was given up and put to the dead letters",
+            address=str(self.context.address),
+            lane=lane,
+            delivery=delivery.id,
+            kind=delivery.kind,
+            error=failure.message,
+        )
+        try:
+            outcome = self.given_up(decode(delivery.kind, delivery.body), failure)
+        except ValueError:
+            outcome = Outcome()
+        completed = Completed(delivery_id=delivery.id, state="dead", error=failure.message, traceback=failure.traceback)
+        await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=(completed,))
+
+    def given_up(self, body: Body, failure: Failure) -> Outcome:
+        """What else follows when a row ends as a dead letter (a manager is told, for instance)."""
+        return Outcome()
+
+    async def _commit(
+        self,
+        decision: Decision,
+        *,
+        cause: str,
+        entry_id: int | None,
+        result: str | None,
+        completed: tuple[Completed, ...],
+    ) -> None:
+        address = self.context.address
+        commit = Commit(
+            account_id=self.account_id,
+            entry_id=entry_id,
+            result=result,
+            rows=decision.rows,
+            completed=completed,
+            entries=decision.entries,
+            deliveries=tuple(
+                NewDelivery(
+                    account_id=self.account_id,
+                    address=address,
+                    lane=new.lane,
+                    kind=new.body.kind,
+                    body=new.body.encode(),
+                    dedupe=f"{address}-{cause}-{index}-{new.dedupe}",
+                )
+                for index, new in enumerate(decision.todo)
+            ),
+        )
+        with self.context.dependency("database"):
+            if not commit.deliveries:
+                await self.services.journal.commit(commit)
+                return
+            async with self._order:
+                rows = await self.services.journal.commit(commit)
+                for row in rows:
+                    self.lanes.put(row.lane, row)
+
+    @property
+    def lanes(self) -> Lanes[Delivery]:
+        assert self._lanes is not None, "open_outbox() comes first"
+        return self._lanes

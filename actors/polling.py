@@ -1,0 +1,160 @@
+"""Long polling of every bot that takes its updates that way.
+
+Owns one task per polled bot. A batch is committed before the offset that confirms it moves, so an outage of the
+database stops the intake and loses nothing: Telegram keeps updates for a day (telegram-facts §1.3). One bot's trouble
+is its own: a revoked token ends its task, a foreign webhook is taken off, anything else is tried again with back-off.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from dealgram.actors.intake import Intake
+from dealgram.actors.registry import BotInfo, Registry
+from dealgram.gateways.errors import GatewayError, Unauthorised
+from dealgram.gateways.telegram import BadUpdate, IntakeConflict, PollingPool, TelegramGateway, update_id
+from dealgram.persistence import records
+from dealgram.persistence.database import Database
+from dealgram.runtime import Backoff, Transient
+
+log = structlog.get_logger(__name__)
+
+POLL_TIMEOUT_S = 50
+OTHER_POLLER_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollerSnapshot:
+    """How a bot's intake is doing."""
+
+    bot_id: int
+    state: str
+    last_error: str | None
+    updates: int
+
+
+@dataclass(slots=True)
+class _Poller:
+    bot: BotInfo
+    scope: trio.CancelScope
+    state: str = "starting"
+    last_error: str | None = None
+    updates: int = 0
+
+
+class Pollers:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        registry: Registry,
+        intake: Intake,
+        pool: PollingPool,
+        telegram: TelegramGateway,
+        rng: random.Random,
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._intake = intake
+        self._pool = pool
+        self._telegram = telegram
+        self._rng = rng
+        self._backoff = Backoff(base_s=0.5, max_s=60.0)
+        self._pollers: dict[int, _Poller] = {}
+        self._changed = trio.Event()
+        registry.on_change(self._wake)
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    def snapshot(self) -> tuple[PollerSnapshot, ...]:
+        """All pollers, for the health page."""
+        return tuple(
+            PollerSnapshot(bot_id=bot_id, state=each.state, last_error=each.last_error, updates=each.updates)
+            for bot_id, each in self._pollers.items()
+        )
+
+    async def run(self) -> None:
+        """Keep one poller per polled bot until cancelled."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                self._changed = trio.Event()
+                wanted = {bot.bot_id: bot for bot in self._registry.bots() if bot.row.intake == "polling"}
+                for bot_id, poller in list(self._pollers.items()):
+                    if bot_id not in wanted or wanted[bot_id].token != poller.bot.token:
+                        poller.scope.cancel()
+                        del self._pollers[bot_id]
+                for bot_id, bot in wanted.items():
+                    if bot_id not in self._pollers:
+                        poller = self._pollers[bot_id] = _Poller(bot, trio.CancelScope())
+                        nursery.start_soon(self._poll, poller, name=f"poller {bot_id}")
+                await self._changed.wait()
+
+    async def _poll(self, poller: _Poller) -> None:
+        with poller.scope:
+            failures = 0
+            offset: int | None = None
+            while poller.state != "revoked":
+                try:
+                    offset = await self._once(poller, offset)
+                except IntakeConflict as error:
+                    poller.state, poller.last_error = "conflict", str(error)
+                    await self._settle_conflict(poller, error)
+                except Unauthorised as error:
+                    poller.state, poller.last_error = "revoked", str(error)
+                    await self._revoked(poller.bot)
+                except (Transient, GatewayError) as error:
+                    failures += 1
+                    poller.state, poller.last_error = "backing_off", str(error)
+                    asked_s = getattr(error, "retry_after_s", None) or 0.0
+                    await trio.sleep(max(asked_s, self._backoff.delay_s(min(failures, 10), self._rng)))
+                else:
+                    failures = 0
+                    poller.state, poller.last_error = "running", None
+
+    async def _once(self, poller: _Poller, offset: int | None) -> int | None:
+        bot = self._registry.bot(poller.bot.bot_id) or poller.bot
+        batch = await self._pool.get_updates(bot.token, offset, timeout_s=POLL_TIMEOUT_S)
+        if not batch:
+            return offset
+        await self._intake.accept_updates(bot, batch)
+        poller.updates += len(batch)
+        return _next_offset(batch, offset)
+
+    async def _settle_conflict(self, poller: _Poller, error: IntakeConflict) -> None:
+        if error.reason == "webhook_active":
+            log.warning("a webhook was set for a bot that is polled; it is taken off", bot=poller.bot.bot_id)
+            try:
+                await self._telegram.bot(poller.bot.token).delete_webhook()
+            except GatewayError as failure:
+                poller.last_error = str(failure)
+                await trio.sleep(OTHER_POLLER_PAUSE_S)
+        else:
+            log.warning("somebody else polls this bot", bot=poller.bot.bot_id)
+            await trio.sleep(OTHER_POLLER_PAUSE_S)
+
+    async def _revoked(self, bot: BotInfo) -> None:
+        log.error("Telegram refuses the token of a bot", bot=bot.bot_id)
+        try:
+            await records.upsert(self._db, dataclasses.replace(bot.row, status="revoked"))
+            await self._registry.refresh()
+        except Transient as error:
+            log.warning("the bot could not be marked as revoked", bot=bot.bot_id, error=str(error))
+
+
+def _next_offset(batch: Sequence[bytes], offset: int | None) -> int | None:
+    """The offset that confirms a batch. Update ids may restart lower after a quiet week: the last one counts."""
+    for raw in reversed(batch):
+        try:
+            return update_id(raw) + 1
+        except BadUpdate:
+            continue
+    return offset

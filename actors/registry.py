@@ -1,0 +1,154 @@
+"""The accounts and bots that this node serves, kept in memory.
+
+Owns nothing durable: it is a copy of two small tables, read at start, refreshed on a change notice and, since notices
+are hints, at every sweep. Intake and actors ask it synchronously; a secret leaves it only towards a gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from dealgram.actors.plan import Policy
+from dealgram.persistence import accounts as account_rows
+from dealgram.persistence import bots as bot_rows
+from dealgram.persistence.database import Database
+from dealgram.persistence.records import Account, Bot
+from dealgram.persistence.secret_box import SecretBox, SecretError
+
+log = structlog.get_logger(__name__)
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account's administrators choose. Unknown or unreadable settings fall back to the defaults."""
+
+    policy: Policy = Policy.DEAL_PARTICIPANT
+    everyone_may_link: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountInfo:
+    """An amoCRM account as the actors need it."""
+
+    row: Account
+    settings: AccountSettings
+
+    @property
+    def account_id(self) -> int:
+        return self.row.account_id
+
+    @property
+    def scope_id(self) -> str:
+        """The Chats API scope; empty until the account is connected."""
+        return self.row.scope_id or ""
+
+    def deal_link(self, deal_id: int) -> str:
+        """The address of a deal card."""
+        return f"{self.row.host}/leads/detail/{deal_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotInfo:
+    """A connected bot. ``token`` and ``webhook_secret`` never show in its representation."""
+
+    row: Bot
+    token: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+
+    @property
+    def bot_id(self) -> int:
+        return self.row.bot_id
+
+    @property
+    def account_id(self) -> int:
+        return self.row.account_id
+
+    @property
+    def username(self) -> str:
+        return self.row.username or ""
+
+    @property
+    def name(self) -> str:
+        return self.row.name or self.username
+
+    @property
+    def source(self) -> str | None:
+        """The external id of the bot's amoCRM source, once there is one."""
+        return self.row.external_id
+
+
+class Registry:
+    """All accounts and active bots, by every key that something from outside names them by."""
+
+    def __init__(self, db: Database, box: SecretBox) -> None:
+        self._db = db
+        self._box = box
+        self._accounts: Mapping[int, AccountInfo] = {}
+        self._scopes: Mapping[str, int] = {}
+        self._bots: Mapping[int, BotInfo] = {}
+        self._webhooks: Mapping[str, int] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    async def refresh(self) -> None:
+        """Read both tables anew and tell the listeners if anything is different.
+
+        Raises:
+            DatabaseUnavailable: nothing was read; the copy stays as it was.
+        """
+        account_list = await account_rows.all_accounts(self._db)
+        bot_list = await bot_rows.all_active(self._db)
+        found = {row.account_id: self._account(row) for row in account_list}
+        bots = {bot.bot_id: bot for row in bot_list if (bot := self._bot(row)) is not None}
+        changed = found != self._accounts or bots != self._bots
+        self._accounts, self._bots = found, bots
+        self._scopes = {info.scope_id: info.account_id for info in found.values() if info.scope_id}
+        self._webhooks = {bot.row.webhook_key: bot.bot_id for bot in bots.values() if bot.row.webhook_key}
+        if changed:
+            for listener in self._listeners:
+                listener()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` (synchronously) after every refresh that changed something."""
+        self._listeners.append(listener)
+
+    def account(self, account_id: int) -> AccountInfo | None:
+        return self._accounts.get(account_id)
+
+    def account_of_scope(self, scope_id: str) -> AccountInfo | None:
+        account_id = self._scopes.get(scope_id)
+        return None if account_id is None else self._accounts[account_id]
+
+    def accounts(self) -> tuple[AccountInfo, ...]:
+        return tuple(self._accounts.values())
+
+    def bot(self, bot_id: int) -> BotInfo | None:
+        return self._bots.get(bot_id)
+
+    def bot_of_webhook(self, key: str) -> BotInfo | None:
+        bot_id = self._webhooks.get(key)
+        return None if bot_id is None else self._bots[bot_id]
+
+    def bots(self) -> tuple[BotInfo, ...]:
+        return tuple(self._bots.values())
+
+    def _account(self, row: Account) -> AccountInfo:
+        try:
+            settings = msgspec.convert(row.settings or {}, AccountSettings)
+        except msgspec.ValidationError as error:
+            log.warning("account settings cannot be read, defaults are used", account=row.account_id, error=str(error))
+            settings = AccountSettings()
+        return AccountInfo(row=row, settings=settings)
+
+    def _bot(self, row: Bot) -> BotInfo | None:
+        try:
+            return BotInfo(
+                row=row,
+                token=self._box.open(row.token),
+                webhook_secret=self._box.open(row.webhook_secret) if row.webhook_secret else "",
+            )
+        except SecretError:
+            log.error("the token of a bot was sealed with a key that is no longer configured", bot=row.bot_id)
+            return None

@@ -1,0 +1,176 @@
+"""Sending to Telegram: at most once.
+
+The Bot API has no key by which a repeated send could be told from a new one. So that a send is to begin is written down
+before it begins; a row that was begun in an earlier life, or whose connection broke after writing, is of unknown
+outcome: it is reported and not repeated. What certainly did not happen (no connection, 429) is taken back and repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+import trio
+
+from dealgram.actors import texts
+from dealgram.actors.answers import refuse, report
+from dealgram.actors.bodies import AnswerPress, Button, EditMenu, ReportStatus, Say, SendAnswer
+from dealgram.actors.outbox import DONE, Outcome
+from dealgram.actors.registry import BotInfo
+from dealgram.actors.services import Services
+from dealgram.gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
+from dealgram.gateways.telegram import AskReply, BotCalls, ChatMigrated, Key, Keyboard
+from dealgram.persistence.entries import Delivery
+from dealgram.persistence.records import Message
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_REASONS = {
+    "blocked": texts.REASON_BLOCKED,
+    "never_started": texts.REASON_BLOCKED,
+    "deactivated": texts.REASON_DEACTIVATED,
+    "kicked": texts.REASON_KICKED,
+    "not_member": texts.REASON_KICKED,
+    "chat_deleted": texts.REASON_CHAT_GONE,
+    "chat_not_found": texts.REASON_CHAT_GONE,
+    "no_rights": texts.REASON_NO_RIGHTS,
+    "chat_restricted": texts.REASON_NO_RIGHTS,
+    "empty": texts.REASON_EMPTY,
+}
+
+
+class Sending:
+    """The Telegram side of one actor's lanes."""
+
+    def __init__(self, services: Services, account_id: int, bot_id: int) -> None:
+        self._services = services
+        self._account_id = account_id
+        self._bot_id = bot_id
+
+    async def answer(self, body: SendAnswer, delivery: Delivery) -> Outcome:
+        """Send a manager's answer and tell the manager what became of it.
+
+        Raises:
+            ChatMigrated: the group is a supergroup now; nothing was sent.
+        """
+        bot = self._services.registry.bot(self._bot_id)
+        if bot is None:
+            return self._failed(body, texts.REASON_BOT_REMOVED)
+        try:
+            message_id = await self._once(
+                delivery,
+                body.chat_id,
+                lambda client: client.send_text(body.chat_id, body.text, reply_to=body.reply_to_message_id),
+                bot,
+            )
+        except OutcomeUnknown as error:
+            return Outcome(state="unknown", error=str(error), todo=(refuse(body.amo_id, texts.REASON_UNKNOWN_OUTCOME),))
+        except Refused as error:
+            return self._failed(body, _REASONS.get(error.reason) or texts.refused(error.detail), str(error))
+        except Unauthorised as error:
+            return self._failed(body, texts.REASON_BOT_REFUSED, str(error))
+        row = Message(
+            account_id=self._account_id,
+            conversation_id=body.conversation,
+            msgid=f"amo-{body.amo_id}-{body.part}",
+            bot_id=self._bot_id,
+            chat_id=body.chat_id,
+            message_id=message_id,
+            amo_id=body.amo_id,
+            direction="out",
+        )
+        done = (report(ReportStatus(amo_id=body.amo_id, delivered=True)),) if body.part == body.parts else ()
+        return Outcome(rows=(row,), todo=done)
+
+    async def say(self, body: Say, delivery: Delivery) -> tuple[Outcome, int | None]:
+        """Send the bot's own words; gives the message's id as well, if it was sent."""
+        bot = self._services.registry.bot(self._bot_id)
+        if bot is None:
+            return DONE, None
+        try:
+            message_id = await self._once(
+                delivery,
+                body.chat_id,
+                lambda client: client.send_text(
+                    body.chat_id,
+                    body.html,
+                    html=True,
+                    reply_to=body.reply_to_message_id,
+                    reply_markup=AskReply(placeholder=body.placeholder) if body.force_reply else keyboard(body.buttons),
+                    link_preview=False,
+                ),
+                bot,
+            )
+        except OutcomeUnknown as error:
+            return Outcome(state="unknown", error=str(error)), None
+        except (Refused, Unauthorised) as error:
+            return Outcome(error=str(error)), None
+        return DONE, message_id
+
+    async def edit(self, body: EditMenu) -> Outcome:
+        """Rewrite a menu message. Repeating it is harmless."""
+        return await self._repeatable(
+            body.chat_id,
+            lambda client: client.edit_text(
+                body.chat_id, body.message_id, body.html, html=True, reply_markup=keyboard(body.buttons)
+            ),
+        )
+
+    async def answer_press(self, body: AnswerPress) -> Outcome:
+        """Answer a button press; one that is too old is let go."""
+        return await self._repeatable(
+            None, lambda client: client.answer_callback(body.query_id, body.text, alert=body.alert)
+        )
+
+    def _failed(self, body: SendAnswer, reason: str, error: str | None = None) -> Outcome:
+        return Outcome(error=error or reason, todo=(refuse(body.amo_id, reason),))
+
+    async def _once(
+        self, delivery: Delivery, chat_id: int, send: Callable[[BotCalls], Awaitable[T]], bot: BotInfo
+    ) -> T:
+        if delivery.started_at is not None:
+            raise OutcomeUnknown("the service stopped while sending", service="telegram")
+        await self._services.limits.acquire(self._bot_id, chat_id)
+        journal = self._services.journal
+        await journal.begin_delivery(delivery)
+        try:
+            return await send(self._services.telegram.bot(bot.token))
+        except OutcomeUnknown:
+            raise
+        except (NotSent, ServiceFailed, ChatMigrated) as error:
+            # Telegram answers 5xx while it restarts, before any work (telegram-facts §1.8).
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
+                await journal.delivery_not_sent(delivery)
+            self._note_wait(error, chat_id)
+            raise
+
+    async def _repeatable(self, chat_id: int | None, call: Callable[[BotCalls], Awaitable[object]]) -> Outcome:
+        bot = self._services.registry.bot(self._bot_id)
+        if bot is None:
+            return DONE
+        try:
+            await call(self._services.telegram.bot(bot.token))
+        except (Refused, Unauthorised) as error:
+            return Outcome(error=str(error))
+        except (NotSent, ServiceFailed) as error:
+            if chat_id is not None:
+                self._note_wait(error, chat_id)
+            raise
+        return DONE
+
+    def _note_wait(self, error: GatewayError, chat_id: int) -> None:
+        wait_s = getattr(error, "retry_after_s", None)
+        if wait_s:
+            self._services.limits.pause(self._bot_id, chat_id, wait_s)
+
+
+def keyboard(buttons: tuple[tuple[Button, ...], ...]) -> Keyboard | None:
+    """Our buttons as the gateway's."""
+    if not buttons:
+        return None
+    return Keyboard(
+        rows=tuple(tuple(Key(text=button.text, data=button.data, url=button.url) for button in row) for row in buttons)
+    )

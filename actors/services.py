@@ -1,0 +1,104 @@
+"""What an actor needs of the world: one frozen bundle, made by the composition root."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from dealgram.actors.registry import AccountInfo, BotInfo, Registry
+from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient
+from dealgram.gateways.amojo import AmojoClient
+from dealgram.gateways.telegram import TelegramGateway, TelegramLimits
+from dealgram.persistence.database import Database
+from dealgram.persistence.journal import Journal
+from dealgram.persistence.secret_box import SecretBox
+from dealgram.runtime import Transient
+
+
+class AccountGone(Transient):
+    """The account is not connected at the moment; what waits for it goes on when it is."""
+
+
+class BotGoneError(Exception):
+    """The bot was disconnected from dealgram; nothing can be sent through it."""
+
+
+class KeyedLocks:
+    """A lock per key, kept only while somebody holds or wants it."""
+
+    def __init__(self) -> None:
+        self._locks: OrderedDict[tuple[object, ...], tuple[trio.Lock, int]] = OrderedDict()
+
+    def __call__(self, *key: object) -> _Held:
+        return _Held(self._locks, key)
+
+
+class _Held:
+    def __init__(self, locks: OrderedDict[tuple[object, ...], tuple[trio.Lock, int]], key: tuple[object, ...]) -> None:
+        self._locks = locks
+        self._key = key
+
+    async def __aenter__(self) -> None:
+        lock, users = self._locks.get(self._key, (trio.Lock(), 0))
+        self._locks[self._key] = (lock, users + 1)
+        try:
+            await lock.acquire()
+        except trio.Cancelled:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._locks[self._key][0].release()
+        self._leave()
+
+    def _leave(self) -> None:
+        lock, users = self._locks[self._key]
+        if users == 1:
+            del self._locks[self._key]
+        else:
+            self._locks[self._key] = (lock, users - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The collaborators of the actors. Holds no state of its own."""
+
+    db: Database
+    journal: Journal
+    box: SecretBox
+    registry: Registry
+    telegram: TelegramGateway
+    limits: TelegramLimits
+    amojo: AmojoClient
+    oauth: OAuthClient
+    amocrm: Callable[[int], AmoCrmClient]
+    channel_bot_id: str
+    redirect_uri: str
+    now: Callable[[], dt.datetime]
+    person_locks: KeyedLocks
+
+    def account(self, account_id: int) -> AccountInfo:
+        """The connected account.
+
+        Raises:
+            AccountGone: it is not connected now; the caller's item waits.
+        """
+        account = self.registry.account(account_id)
+        if account is None or not account.scope_id:
+            raise AccountGone(f"account {account_id} is not connected", retry_after_s=30)
+        return account
+
+    def bot(self, bot_id: int) -> BotInfo:
+        """The connected bot.
+
+        Raises:
+            BotGoneError: it was disconnected.
+        """
+        bot = self.registry.bot(bot_id)
+        if bot is None:
+            raise BotGoneError(f"bot {bot_id} is not connected")
+        return bot
