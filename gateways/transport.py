@@ -108,6 +108,26 @@ class _Progress:
             self.writing = True
 
 
+class _Body(httpx.AsyncByteStream):
+    """A request body that is no generator, as httpx's own is: trio warns of generators that a broken write leaves
+    behind."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self, content: bytes) -> None:
+        self._rest = content
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Not a checkpoint."""
+        if not self._rest:
+            raise StopAsyncIteration
+        rest, self._rest = self._rest, b""
+        return rest
+
+
 class _Generation:
     """One httpx client and the number of calls inside it, so that a replaced client is closed by its last user."""
 
@@ -180,18 +200,22 @@ class HttpTransport:
             NotSent: it certainly did not reach the upstream.
             OutcomeUnknown: it may have; Interrupted (Transient) if the call is `repeatable`.
             ServiceFailed: the answer is larger than `max_answer_bytes`, and the call is `repeatable`.
-            Refused: a header that HTTP cannot carry.
+            Refused: an address or a header that HTTP cannot carry.
         """
         self._calls += 1
         self._check_headers(operation, headers or {})
         progress = _Progress()
+        failure: GatewayError | None = None
         with trio.move_on_after(deadline_s):
             try:
                 async with self._limiter:
                     return await self._exchange(method, url, headers or {}, content, deadline_s, progress)
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, _AnswerTooLargeError) as error:
-                raise self._classify(operation, error, progress, repeatable=repeatable) from error
-        raise self._broken(operation, f"no answer within {deadline_s:g} s", progress, repeatable=repeatable)
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError, OverflowError, _AnswerTooLargeError) as error:
+                failure = self._classify(operation, error, progress, repeatable=repeatable)
+        if failure is None:
+            failure = self._broken(operation, f"no answer within {deadline_s:g} s", progress, repeatable=repeatable)
+        # Raised here and not above, so that it drags no httpx exception along: those hold the request and its URL.
+        raise failure
 
     def statistics(self) -> TransportStatistics:
         """Counters and gauges; synchronous and cheap."""
@@ -235,6 +259,7 @@ class HttpTransport:
                 ),
                 extensions={"trace": progress},
             )
+            request.stream = _Body(content)
             response = await generation.client.send(request, stream=True)
             try:
                 body = await self._read(response)
@@ -254,11 +279,18 @@ class HttpTransport:
     async def _read(self, response: httpx.Response) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for part in response.aiter_bytes():
-            size += len(part)
-            if size > self.upstream.max_answer_bytes:
-                raise _AnswerTooLargeError
-            parts.append(part)
+        # Leaving the loop early would leave httpx's nested generators to the garbage collector; a cancelled read
+        # unwinds them all.
+        with trio.CancelScope() as reading:
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > self.upstream.max_answer_bytes:
+                    parts.clear()
+                    reading.cancel(reason="the answer is too large")
+                else:
+                    parts.append(part)
+        if size > self.upstream.max_answer_bytes:
+            raise _AnswerTooLargeError
         return b"".join(parts)
 
     def _check_headers(self, operation: str, headers: Mapping[str, str]) -> None:
@@ -275,15 +307,18 @@ class HttpTransport:
             self._recycled += 1
 
     def _classify(self, operation: str, error: Exception, progress: _Progress, *, repeatable: bool) -> GatewayError:
+        service = self.upstream.name
         if isinstance(error, _AnswerTooLargeError):
             detail = f"the answer is larger than {self.upstream.max_answer_bytes} bytes"
             if repeatable:
-                return ServiceFailed(detail, service=self.upstream.name, operation=operation)
+                return ServiceFailed(detail, service=service, operation=operation)
             return self._broken(operation, detail, progress, repeatable=False)
-        # Only the type: texts of httpx may name the address, and with Telegram the address holds the token.
-        return self._broken(
-            operation, f"the connection failed: {type(error).__name__}", progress, repeatable=repeatable
-        )
+        if not isinstance(error, httpx.HTTPError) or isinstance(error, httpx.UnsupportedProtocol):
+            return Refused("the address cannot be used", service=service, operation=operation, reason="bad_address")
+        detail = f"the connection failed: {type(error).__name__}"
+        if isinstance(error, httpx.ConnectError):
+            detail += f" ({error})"  # the system's own words about the host; others' texts may quote more
+        return self._broken(operation, detail, progress, repeatable=repeatable)
 
     def _broken(self, operation: str, detail: str, progress: _Progress, *, repeatable: bool) -> GatewayError:
         service = self.upstream.name

@@ -62,7 +62,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a forwarded message comes from; `type` (user, hidden_user, chat, channel) decides which fields are there."""
+    """Where a forwarded message comes from; `type` (user, hidden_user, chat, channel) decides what is filled in."""
 
     type: str = ""
     date: UnixTime = 0
