@@ -1,0 +1,34 @@
+"""The HTTP application: which routes there are and what all of them share.
+
+It owns no task and no resource. The actor system lives in the service's own nursery, not in the ASGI lifespan, which
+Quart-Trio cancels five seconds after a shutdown begins.
+"""
+
+from __future__ import annotations
+
+from quart_trio import QuartTrio
+
+from dealgram.http import amojo_hook, errors, health, metrics, telegram_hook
+from dealgram.http.hooks import BODY_LIMIT, HookConnection
+from dealgram.http.ports import HttpServices
+
+
+class Application(QuartTrio):
+    """Quart-Trio with hooks that outlive their senders."""
+
+    asgi_http_class = HookConnection
+
+
+def create_app(services: HttpServices) -> Application:
+    """Build the application over its ports. Several may exist in one process."""
+    app = Application(__name__, static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.config["BODY_TIMEOUT"] = services.body_deadline_s
+    figures = metrics.RequestFigures()
+    figures.watch(app)
+    errors.register(app)
+    app.register_blueprint(telegram_hook.routes(services, figures))
+    app.register_blueprint(amojo_hook.routes(services, figures))
+    app.register_blueprint(health.routes(services))
+    app.register_blueprint(metrics.routes(services, figures))
+    return app

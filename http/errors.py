@@ -1,0 +1,106 @@
+"""Error answers: one JSON shape for every status, in English, without a trace of the inside.
+
+The shape is `{"error": {"code": "<for programs>", "message": "<for people>"}}`. What went wrong inside is in the log,
+under the route's template: a path can hold a webhook key and is never logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import orjson
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+_log = logging.getLogger("dealgram.http")
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorised",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "body_too_slow",
+    413: "body_too_large",
+    500: "internal_error",
+    503: "unavailable",
+}
+_MESSAGES = {
+    404: "There is nothing at this address.",
+    405: "This address does not accept this method.",
+    408: "The body did not arrive in time.",
+    413: "The body is larger than this address accepts.",
+    500: "The service failed to handle this request; the cause is in its log.",
+}
+
+
+class ApiError(Exception):
+    """A request is answered with this status, code and message; nothing has been changed."""
+
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code or _CODES.get(status, "error")
+        self.headers = headers or {}
+
+
+def bad_request(message: str) -> ApiError:
+    """Refuse a request that can never be right as it is."""
+    return ApiError(400, message)
+
+
+def unavailable(message: str, retry_after_s: float | None = None) -> ApiError:
+    """Ask the sender to repeat: nothing was accepted. Telegram honours Retry-After (facts §1.2)."""
+    seconds = 2 if retry_after_s is None else min(max(math.ceil(retry_after_s), 1), 3600)
+    return ApiError(503, message, headers={"Retry-After": str(seconds)})
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Answer with JSON that no cache keeps."""
+    response = Response(orjson.dumps(body), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def error_response(status: int, code: str, message: str) -> Response:
+    """Answer in the one shape of all errors."""
+    return json_response({"error": {"code": code, "message": message}}, status)
+
+
+def route_template() -> str:
+    """Name the route of the current request without its values, which may be secret."""
+    return "unmatched" if request.url_rule is None else str(request.url_rule.rule)
+
+
+def register(app: QuartTrio) -> None:
+    """Answer every error of this application in the one shape."""
+
+    @app.errorhandler(ApiError)
+    async def _expected(error: ApiError) -> Response:
+        response = error_response(error.status, error.code, error.message)
+        response.headers.update(error.headers)
+        return response
+
+    @app.errorhandler(HTTPException)
+    async def _framework(error: HTTPException) -> Response | WerkzeugResponse:
+        if isinstance(error, RequestRedirect):
+            return error.get_response()
+        status = error.code or 500
+        response = error_response(
+            status, _CODES.get(status, "error"), _MESSAGES.get(status, f"The request was refused: {error.name}.")
+        )
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "retry-after", "www-authenticate"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    async def _unexpected(error: Exception) -> Response:
+        _log.error("request failed: %s %s", request.method, route_template(), exc_info=error)
+        return error_response(500, _CODES[500], _MESSAGES[500])

@@ -1,0 +1,149 @@
+"""What all hooks share: a whole body is accepted durably, whatever the sender does next.
+
+Quart-Trio cancels a handler when its client disconnects. amoCRM sends a chat hook once and never again, so from the
+moment the body is complete two things hold: a disconnect no longer cancels the request (`HookConnection`), and the
+commit is shielded from a server that is stopping, with a deadline (`Hooks.commit`).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TypeVar
+
+import orjson
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
+from quart import Quart, request
+from quart.wrappers import Request
+from quart_trio.asgi import TrioASGIHTTPConnection
+
+from dealgram.http.errors import ApiError, bad_request, unavailable
+from dealgram.http.metrics import RequestFigures
+from dealgram.http.ports import HookOutcome
+from dealgram.runtime import Transient
+
+_log = logging.getLogger("dealgram.http")
+
+T = TypeVar("T")
+
+BODY_LIMIT = 1024 * 1024  # bytes; the largest genuine update or hook is some tens of KiB
+_PATH_VALUE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_LINGER_BYTES = 16 * BODY_LIMIT  # how much of a body that is too large is read away before it is refused
+_LINGER_S = 5.0
+_DURABLE_PATHS = ("/telegram/", "/amojo/")
+
+
+class HookConnection(TrioASGIHTTPConnection):
+    """A request of a hook outlives its client once its body is complete; all other requests end with the client.
+
+    It also lets early answers arrive. Hypercorn reports a disconnect while the last part of an answer to an unfinished
+    request (413, 408) is being sent, just before it closes the connection; the cancellation that Quart-Trio makes of
+    this would leave the connection open for as long as the client likes. And a connection that is closed on a client
+    which still writes is reset before the answer is read, so the rest of a body that is too large is read first.
+    """
+
+    def __init__(self, app: Quart, scope: HTTPScope) -> None:
+        super().__init__(app, scope)
+        self._body_over = trio.Event()
+        self._finishing = False
+
+    async def handle_messages(  # type: ignore[override]  # Quart-Trio's signature, not Quart's
+        self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
+    ) -> None:
+        durable = self.scope["path"].startswith(_DURABLE_PATHS)
+        complete = False
+        received = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.request":
+                part = message.get("body", b"")
+                request.body.append(part)
+                received += len(part)
+                if not message.get("more_body", False):
+                    request.body.set_complete()
+                    complete = True
+                if complete or received > _LINGER_BYTES:
+                    self._body_over.set()
+            elif message["type"] == "http.disconnect":
+                self._body_over.set()
+                if not (self._finishing or (durable and complete)):
+                    nursery.cancel_scope.cancel(reason="client disconnected")
+                return
+
+    async def handle_request(  # type: ignore[override]  # see above
+        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+    ) -> None:
+        async def send_watched(message: ASGISendEvent) -> None:
+            if message["type"] == "http.response.start" and message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                with trio.move_on_after(_LINGER_S):
+                    await self._body_over.wait()
+            elif message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._finishing = True
+            await send(message)
+
+        await super().handle_request(nursery, request, send_watched)
+
+
+class Hooks:
+    """The steps every hook goes through; one per hook route, it knows the route's name for the counters."""
+
+    def __init__(self, name: str, figures: RequestFigures, *, commit_deadline_s: float) -> None:
+        self._name = name
+        self._figures = figures
+        self._commit_deadline_s = commit_deadline_s
+
+    async def body(self) -> bytes:
+        """Read the whole body. Raises 413 past `BODY_LIMIT` and 408 past the application's body deadline."""
+        return await request.get_data(cache=False, as_text=False, parse_form_data=False)
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a hook that was not taken in."""
+        self._figures.hook_refused(self._name, reason)
+
+    def refuse(self, reason: str, error: ApiError) -> ApiError:
+        """Count a refusal and hand its answer back to be raised."""
+        self.count_refusal(reason)
+        return error
+
+    def path_value(self, value: str) -> str:
+        """Check a key from the path before it reaches a query: what cannot be ours is answered 404."""
+        if not _PATH_VALUE.fullmatch(value):
+            raise self.refuse("unknown", ApiError(404, "There is no such hook."))
+        return value
+
+    def json_object(self, raw: bytes) -> dict[str, object]:
+        """Parse the body; anything but a JSON object is answered 400."""
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise self.refuse("bad_body", bad_request(f"The body is not JSON: {error.msg}.")) from None
+        if not isinstance(value, dict):
+            raise self.refuse("bad_body", bad_request("The body must be a JSON object."))
+        return value
+
+    async def durably(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run the look-ups and the commit of a whole body to their end, within the commit deadline.
+
+        Neither a sender that hangs up nor a stopping server interrupts it. Raises 503 with Retry-After when the
+        database does not answer in time: nothing is known to be accepted then, and a repetition is harmless because
+        the inbox knows its source keys.
+        """
+        with trio.move_on_after(self._commit_deadline_s, shield=True):
+            try:
+                return await work()
+            except Transient as error:
+                _log.warning("hook not accepted: %s: %s", self._name, error)
+                raise self.refuse("unavailable", self._unavailable(error.retry_after_s)) from error
+        _log.warning("hook not accepted: %s: no commit within %s s", self._name, self._commit_deadline_s)
+        raise self.refuse("unavailable", self._unavailable(None))
+
+    def count_accepted(self, outcome: HookOutcome) -> None:
+        """Count a hook that was taken in."""
+        self._figures.hook_accepted(self._name, outcome.value)
+
+    @staticmethod
+    def _unavailable(retry_after_s: float | None) -> ApiError:
+        return unavailable("The database does not answer; nothing was accepted, please repeat.", retry_after_s)

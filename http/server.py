@@ -1,0 +1,125 @@
+"""The listening side: Hypercorn's trio worker around an ASGI application, with an end that is certain.
+
+`serve` binds first, so that a taken port is one clear error before anything else starts; reports the bound address;
+and ends within `graceful_s + _OVERTIME_S` after its trigger, except for a client that stops reading: Hypercorn shields
+its sends without a deadline, so the kernel is asked to break such a connection (`TCP_USER_TIMEOUT`). The service keeps
+a hard deadline of its own outside.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+from hypercorn.config import Config, Sockets
+from hypercorn.trio import serve as hypercorn_serve
+from quart_trio import QuartTrio
+
+_log = logging.getLogger("dealgram.http")
+
+_OVERTIME_S = 2.0  # what Hypercorn gets past its own graceful timeout
+_STALLED_CLIENT_MS = 20_000  # unread answer bytes break the connection after this long
+_KEEP_ALIVE_S = 75.0  # longer than Telegram keeps an idle webhook connection (50 s, telegram-facts §1.2)
+_HEADER_BYTES = 16 * 1024
+_BACKLOG = 1024
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address to open; a wildcard address becomes the loopback one."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # only compared
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+class _OneSocket(Config):
+    """Hypercorn's configuration around a socket that is already bound."""
+
+    def __init__(self, listener: socket.socket, graceful_s: float) -> None:
+        super().__init__()
+        self._listener = listener
+        self.graceful_timeout = graceful_s
+        self.keep_alive_timeout = _KEEP_ALIVE_S
+        self.h11_max_incomplete_size = _HEADER_BYTES
+        self.backlog = _BACKLOG
+        self.include_server_header = False
+        self.accesslog = None  # requests are counted in /metrics; a path may hold a webhook key
+        self.errorlog = logging.getLogger("hypercorn.error")  # as it is: no handler of its own
+
+    def create_sockets(self) -> Sockets:
+        """Hand over the one bound socket."""
+        return Sockets([], [self._listener], [])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a TCP socket; port 0 lets the system choose. Raises `ListenError`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ListenError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; inherited by accepted connections
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_CLIENT_MS)
+        listener.bind(address)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise ListenError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    return listener
+
+
+async def serve(
+    app: QuartTrio,
+    host: str,
+    port: int,
+    *,
+    shutdown_trigger: Callable[[], Awaitable[None]],
+    graceful_s: float = 5.0,
+    task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until the trigger returns, then let running requests finish for at most `graceful_s`.
+
+    Reports `Bound` once connections are accepted. Raises `ListenError` if the address is taken or unknown.
+    """
+    with bind(host, port) as listener, trio.CancelScope(deadline=math.inf) as outer:
+
+        async def trigger() -> None:
+            await shutdown_trigger()
+            outer.deadline = trio.current_time() + graceful_s + _OVERTIME_S
+
+        async with trio.open_nursery() as nursery:
+            config = _OneSocket(listener, graceful_s)
+            await nursery.start(_run_hypercorn, app, config, trigger)
+            name = listener.getsockname()
+            task_status.started(Bound(host=name[0], port=name[1]))
+    if outer.cancelled_caught:
+        _log.warning("server: some requests did not finish within %s s and were cut off", graceful_s)
+
+
+async def _run_hypercorn(
+    app: QuartTrio,
+    config: Config,
+    trigger: Callable[[], Awaitable[None]],
+    *,
+    task_status: trio.TaskStatus[list[str]],
+) -> None:
+    await hypercorn_serve(app, config, shutdown_trigger=trigger, task_status=task_status, mode="asgi")
