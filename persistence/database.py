@@ -204,9 +204,13 @@ class HeldConnection:
         try:
             return await fn(connection)
         except BaseException as error:
+            closed = connection.is_closed()
             # a refused statement or value leaves the connection fine; anything else (cancelled, broken) does not
-            if not isinstance(error, asyncpg.PostgresError | ValueError | ForeignRowError) or is_unavailable(error):
+            fine = isinstance(error, asyncpg.PostgresError | ValueError | ForeignRowError) and not is_unavailable(error)
+            if closed or not fine:
                 self._drop()
+            if closed and isinstance(error, Exception):  # whatever it says, it came of the connection's end
+                raise unavailable(error) from error
             raise
 
     async def _connect(self) -> asyncpg.Connection[Any]:

@@ -45,7 +45,9 @@ def is_unavailable(error: BaseException) -> bool:
         # asyncpg has no class of its own for "the connection is closed"; misuse and bad values are InterfaceErrors too
         text = str(error)
         return not isinstance(error, ValueError) and ("closed" in text or "closing" in text)
-    return isinstance(error, OSError | TimeoutError)
+    # InternalClientError is how asyncpg trips when the server cuts it off between two messages ("cannot switch to
+    # state …"): the trouble of that connection, not of the statement
+    return isinstance(error, OSError | asyncpg.InternalClientError)
 
 
 def unavailable(error: BaseException) -> DatabaseUnavailable:
