@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dealgram.runtime.errors import Permanent, Transient
+from dealgram.runtime import Permanent, Transient
 
 _DETAIL_LIMIT = 500  # characters of the other side's own words kept in a text
 

@@ -19,7 +19,7 @@ from dealgram.gateways.errors import BadPayload, Forbidden, GatewayError, NotSen
 from dealgram.gateways.lenient import convert, read_json
 from dealgram.gateways.refusals import refusal, unreadable
 from dealgram.gateways.transport import Answer, HttpTransport
-from dealgram.runtime.rate_limit import TokenBucket
+from dealgram.runtime import TokenBucket
 
 DEADLINE_S = 30.0
 BATCH_LIMIT = 50

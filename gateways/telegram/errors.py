@@ -13,7 +13,7 @@ import msgspec
 from dealgram.gateways.errors import GatewayError, Refused, Unauthorised
 from dealgram.gateways.refusals import refusal
 from dealgram.gateways.transport import Answer
-from dealgram.runtime.errors import Transient
+from dealgram.runtime import Transient
 
 SERVICE = "telegram"
 

@@ -19,7 +19,7 @@ import trio
 
 from dealgram.gateways.errors import RateLimited
 from dealgram.gateways.telegram.errors import SERVICE
-from dealgram.runtime.rate_limit import TokenBucket
+from dealgram.runtime import TokenBucket
 
 _LONGEST_BOT_PAUSE_S = 30.0
 _EVICTABLE_AFTER_S = 60.0  # by then every bucket of a chat is full again: forgetting it changes nothing

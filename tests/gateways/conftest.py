@@ -6,6 +6,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -51,6 +52,9 @@ class Reply:
 CLOSE = object()
 """Instead of a Reply: close the connection without a word."""
 
+HANG = object()
+"""Instead of a Reply: read the request and never answer."""
+
 Answerer = Callable[[Seen], "Reply | object | Awaitable[Reply | object]"]
 
 
@@ -73,6 +77,9 @@ class LoopbackServer:
 
     def close(self) -> None:
         self.queue.append(CLOSE)
+
+    def hang(self) -> None:
+        self.queue.append(HANG)
 
     def _next_reply(self, seen: Seen) -> Reply | object:
         assert self.queue, f"no reply is queued for {seen.method} {seen.path}"
@@ -100,6 +107,8 @@ class LoopbackServer:
                 reply = self.answer(seen)
                 if isinstance(reply, Awaitable):
                     reply = await reply
+                if reply is HANG:
+                    await trio.sleep_forever()
             finally:
                 self.running -= 1
             if not isinstance(reply, Reply):
@@ -132,9 +141,7 @@ class LoopbackServer:
             elif isinstance(event, h11.EndOfMessage):
                 assert request is not None
                 headers = {name.decode().lower(): value.decode() for name, value in request.headers}
-                return Seen(
-                    method=request.method.decode(), target=request.target.decode(), headers=headers, body=body
-                )
+                return Seen(method=request.method.decode(), target=request.target.decode(), headers=headers, body=body)
             else:
                 return None
 
@@ -143,9 +150,7 @@ class LoopbackServer:
 async def server() -> AsyncIterator[LoopbackServer]:
     loopback = LoopbackServer()
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(
-            lambda task_status: trio.serve_tcp(loopback.serve, 0, host="127.0.0.1", task_status=task_status)
-        )
+        listeners = await nursery.start(partial(trio.serve_tcp, loopback.serve, 0, host="127.0.0.1"))
         loopback.base_url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
         yield loopback
         nursery.cancel_scope.cancel()
