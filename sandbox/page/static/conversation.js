@@ -1,0 +1,250 @@
+/*
+ * One open Telegram conversation: bubbles, inline keyboards, the answer to a pressed button, and the line to write in.
+ * Messages come from the part `chat:<key>`; what is written, answered to and pressed goes out through api.js.
+ */
+
+import { act } from './api.js';
+import { avatar, day, fitHeight, h, hue, icon, keepAtEnd, reconcile, time } from './dom.js';
+import { formatted, linkified } from './richtext.js';
+import { part } from './store.js';
+import { toast } from './toast.js';
+
+export function createConversation({ reload }) {
+  const list = h('div', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Сообщения', tabindex: '0', 'data-testid': 'messages' });
+  const items = h('div', { class: 'messages-in' });
+  const empty = h('p', { class: 'talk-empty' }, 'Сообщений пока нет. Напишите первое.');
+  list.append(empty, items);
+  const toEnd = keepAtEnd(list, items);
+  const replyBar = h('div', { class: 'reply-bar', hidden: true, 'data-testid': 'reply-bar' });
+  const input = h('textarea', {
+    class: 'write',
+    rows: '1',
+    'aria-label': 'Сообщение',
+    placeholder: 'Сообщение',
+    maxlength: '4096',
+    'data-testid': 'telegram-input',
+  });
+  const menu = h(
+    'button',
+    { type: 'button', class: 'tool', title: 'Написать /menu', 'aria-label': 'Написать команду menu', 'data-testid': 'menu-command' },
+    icon('slash'),
+  );
+  const sendButton = h('button', { type: 'submit', class: 'send', 'aria-label': 'Отправить', title: 'Отправить (Enter)', 'data-testid': 'telegram-send' }, icon('send'));
+  const form = h('form', { class: 'composer' }, menu, input, sendButton);
+
+  const state = { person: null, chat: null, replies: {}, drafts: {}, forced: {}, pressed: new Map() };
+  const mark = () => `${state.person}/${state.chat ? state.chat.key : ''}`;
+
+  function grow() {
+    fitHeight(input);
+    sendButton.disabled = !input.value.trim();
+  }
+
+  function setReply(id) {
+    if (id === null) delete state.replies[mark()];
+    else state.replies[mark()] = id;
+    reload();
+    if (id !== null) input.focus();
+  }
+
+  async function send(text) {
+    const chat = state.chat;
+    if (!chat || !text.trim()) return false;
+    const reply = state.replies[mark()] ?? null;
+    const answer = await act('telegram/write', { person: state.person, chat: chat.key, text, reply_to: reply });
+    if (answer && reply !== null) setReply(null);
+    return Boolean(answer);
+  }
+
+  async function submit() {
+    const text = input.value;
+    const from = mark();
+    if (!text.trim()) return;
+    input.value = '';
+    grow();
+    if (!(await send(text)) && mark() === from && !input.value) {
+      input.value = text;
+      grow();
+    }
+  }
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    submit();
+  });
+  input.addEventListener('input', () => {
+    state.drafts[mark()] = input.value;
+    grow();
+  });
+  input.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      submit();
+    }
+    if (event.key === 'Escape' && mark() in state.replies) setReply(null);
+  });
+  menu.addEventListener('click', () => send(state.chat && state.chat.menu ? state.chat.menu : '/menu'));
+
+  async function press(message, button, element) {
+    element.setAttribute('aria-busy', 'true');
+    element.disabled = true;
+    const answer = await act('telegram/press', { person: state.person, chat: state.chat.key, message: message.id, data: button.data });
+    if (answer) state.pressed.set(String(answer.callback), element);
+    const release = () => {
+      element.removeAttribute('aria-busy');
+      element.disabled = false;
+    };
+    if (!answer) release();
+    else setTimeout(release, 4000);
+  }
+
+  function answers(world) {
+    for (const answer of world.answers) {
+      const element = state.pressed.get(String(answer.id));
+      if (!element) continue;
+      state.pressed.delete(String(answer.id));
+      element.removeAttribute('aria-busy');
+      element.disabled = false;
+      if (answer.text) toast(answer.text, 'telegram');
+    }
+  }
+
+  /** A message that asks for an answer opens the reply line by itself, as Telegram does. */
+  function askForReply(messages) {
+    const last = messages[messages.length - 1];
+    if (!last || !last.force_reply || state.forced[mark()] === last.id) return;
+    if (last.force_reply.for && !last.force_reply.for.includes(state.person)) return;
+    state.forced[mark()] = last.id;
+    state.replies[mark()] = last.id;
+  }
+
+  function draw(world, person, chat) {
+    const before = mark();
+    if (state.chat) state.drafts[before] = input.value;
+    state.person = person;
+    state.chat = chat;
+    const switched = before !== mark();
+    const messages = (chat && part(`chat:${chat.key}`)?.messages) || [];
+    answers(world);
+    askForReply(messages);
+    const rows = arrange(messages);
+    reconcile(
+      items,
+      rows,
+      (row) => row.key,
+      (row) => JSON.stringify([row, person, state.replies[mark()] === row.message?.id]),
+      (row) => (row.day ? h('div', { class: 'day' }, h('span', null, row.day)) : row.message.service ? service(row.message) : bubble(row)),
+    );
+    empty.hidden = rows.length > 0;
+    if (switched || (rows.length && rows[rows.length - 1].message.from.id === person && state.last !== rows[rows.length - 1].key)) toEnd();
+    state.last = rows.length ? rows[rows.length - 1].key : null;
+    form.hidden = !chat;
+    menu.hidden = !chat || !chat.menu;
+    drawReply(messages);
+    if (switched) {
+      input.value = state.drafts[mark()] || '';
+      grow();
+    }
+  }
+
+  /** Splits by day and tells which bubble starts and which ends a run of one sender. */
+  function arrange(messages) {
+    const rows = [];
+    let shown = '';
+    messages.forEach((message, index) => {
+      const date = day(message.date);
+      if (date !== shown) rows.push({ key: `day-${date}`, day: date });
+      const before = messages[index - 1];
+      const after = messages[index + 1];
+      const same = (other) => other && !other.service && other.from.id === message.from.id && day(other.date) === date;
+      rows.push({ key: message.old ? `old-${message.id}` : message.id, message, first: shown !== date || !same(before), last: !same(after) });
+      shown = date;
+    });
+    return rows;
+  }
+
+  const service = (message) => h('div', { class: 'service', 'data-testid': 'service-message' }, h('span', null, message.text));
+
+  function bubble({ message, first, last }) {
+    const own = message.from.id === state.person;
+    const group = Boolean(state.chat && state.chat.group);
+    const reply = () => setReply(message.id);
+    const body = h(
+      'div',
+      {
+        class: 'bubble',
+        onclick: (event) => {
+          if (!message.old && !event.target.closest('a, button') && String(window.getSelection()) === '') reply();
+        },
+      },
+      group && !own && first ? h('span', { class: `bubble-from hue-text-${hue(message.from.name)}` }, message.from.name, message.from.bot ? h('i', null, 'бот') : null) : null,
+      message.reply
+        ? h('button', { type: 'button', class: 'quote', onclick: () => reveal(message.reply.id) }, h('strong', null, message.reply.name), h('span', null, message.reply.text))
+        : null,
+      message.kind ? h('span', { class: 'bubble-kind' }, message.kind) : null,
+      h('span', { class: 'bubble-text', 'data-testid': 'message-text' }, formatted(message.text, message.entities, (command) => send(command))),
+      h('span', { class: 'bubble-meta' }, message.edited ? 'изменено ' : '', h('time', null, time(message.date))),
+      message.old ? null : h('button', { type: 'button', class: 'bubble-reply', title: 'Ответить', 'aria-label': `Ответить на сообщение: ${message.from.name}`, 'data-focus': `reply-${message.id}`, 'data-testid': 'reply', onclick: reply }, icon('reply')),
+    );
+    return h(
+      'div',
+      {
+        class: `message ${own ? 'own' : 'other'}${first ? ' first' : ''}${last ? ' last' : ''}${!message.old && state.replies[mark()] === message.id ? ' chosen' : ''}`,
+        'data-testid': 'message',
+        'data-message': message.old ? null : message.id,
+        'data-from': message.from.name,
+        'data-own': String(own),
+      },
+      group && !own ? (last ? avatar(message.from.name) : h('span', { class: 'avatar-room' })) : null,
+      h('div', { class: 'bubble-column' }, body, message.keyboard ? keyboard(message) : null),
+    );
+  }
+
+  function keyboard(message) {
+    return h(
+      'div',
+      { class: 'keyboard', role: 'group', 'aria-label': 'Кнопки сообщения', 'data-testid': 'keyboard' },
+      message.keyboard.map((row) => h('div', { class: 'keyboard-row' }, row.map((button) => keyboardButton(message, button)))),
+    );
+  }
+
+  function keyboardButton(message, button) {
+    if (button.url) {
+      const anchor = linkified(button.url)[0];
+      if (anchor instanceof Element) {
+        anchor.textContent = button.text;
+        anchor.className = 'key';
+        return anchor;
+      }
+    }
+    const element = h('button', { type: 'button', class: 'key', 'data-focus': `key-${message.id}-${button.data}`, 'data-testid': 'inline-button' }, button.text);
+    if (button.data === null || message.old) element.disabled = true;
+    else element.addEventListener('click', () => press(message, button, element));
+    return element;
+  }
+
+  function reveal(id) {
+    const target = items.querySelector(`[data-message="${Number(id)}"]`);
+    if (!target) return;
+    target.scrollIntoView({ block: 'center', behavior: 'smooth' });
+    target.classList.remove('flash');
+    requestAnimationFrame(() => target.classList.add('flash'));
+  }
+
+  function drawReply(messages) {
+    const message = messages.find((one) => !one.old && one.id === state.replies[mark()]);
+    replyBar.hidden = !message;
+    input.placeholder = (message && message.force_reply && message.force_reply.placeholder) || 'Сообщение';
+    if (!message) {
+      delete state.replies[mark()];
+      return;
+    }
+    replyBar.replaceChildren(
+      icon('reply'),
+      h('div', { class: 'reply-text' }, h('strong', null, message.force_reply ? `${message.from.name} ждёт ответа` : message.from.name), h('span', null, message.text || message.kind)),
+      h('button', { type: 'button', class: 'plain', 'aria-label': 'Не отвечать', 'data-testid': 'reply-cancel', onclick: () => setReply(null) }, icon('close')),
+    );
+  }
+
+  return { elements: [list, replyBar, form], draw, focus: () => input.focus() };
+}

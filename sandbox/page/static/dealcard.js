@@ -1,0 +1,284 @@
+/*
+ * The card of one deal: number, stage, contacts, the feed of its conversations, and the answer of a manager into the
+ * conversation that the manager picks. Drawn from the part `deal:<account>:<id>`.
+ */
+
+import { act } from './api.js';
+import { avatar, day, fillSelect, fitHeight, h, icon, keepAtEnd, reconcile, time } from './dom.js';
+import { linkified } from './richtext.js';
+import { part } from './store.js';
+import { toast } from './toast.js';
+
+const STATUS = {
+  sent: ['check', 'отправлено'],
+  delivered: ['checks', 'доставлено'],
+  read: ['checks', 'прочитано'],
+  error: ['alert', 'не доставлено'],
+  pending: ['clock', 'отправляется'],
+};
+
+export function createDealCard() {
+  const head = h('header', { class: 'card-head' });
+  const contacts = h('div', { class: 'contacts', role: 'list', 'aria-label': 'Контакты Сделки', 'data-testid': 'contacts' });
+  const feed = h('div', { class: 'feed', role: 'log', 'aria-live': 'polite', 'aria-label': 'Лента Сделки', tabindex: '0', 'data-testid': 'feed' });
+  const items = h('div', { class: 'feed-in' });
+  const empty = h('div', { class: 'feed-empty' });
+  feed.append(empty, items);
+  const toEnd = keepAtEnd(feed, items);
+  const chats = h('select', { class: 'field bare', 'aria-label': 'В какой чат ответить', 'data-testid': 'chat-select' });
+  const managers = h('select', { class: 'field bare', 'aria-label': 'Кто отвечает', 'data-testid': 'manager-select' });
+  const input = h('textarea', { class: 'write', rows: '1', maxlength: '20000', placeholder: 'Ответить клиенту', 'aria-label': 'Ответ клиенту', 'data-testid': 'amo-input' });
+  const sendButton = h('button', { type: 'submit', class: 'button primary small', 'data-testid': 'amo-send' }, 'Отправить');
+  const replyBar = h('div', { class: 'reply-bar', hidden: true, 'data-testid': 'amo-reply-bar' });
+  const form = h(
+    'form',
+    { class: 'amo-composer' },
+    h('div', { class: 'amo-route' }, h('label', null, h('span', null, 'Чат с'), chats), h('label', null, h('span', null, 'от'), managers)),
+    replyBar,
+    h('div', { class: 'amo-write' }, input, sendButton),
+  );
+  const element = h('article', { class: 'card', 'aria-label': 'Карточка Сделки', 'data-testid': 'deal-card' }, head, contacts, feed, form);
+  const state = { account: null, deal: null, drafts: {}, chats: {}, replies: {} };
+  const mark = () => (state.deal ? `${state.account.id}/${state.deal.id}` : '');
+
+  function grow() {
+    fitHeight(input);
+    sendButton.disabled = !input.value.trim() || !chats.value;
+  }
+
+  async function submit() {
+    const text = input.value;
+    const from = mark();
+    const reply = state.replies[from];
+    if (!text.trim()) return;
+    if (!chats.value) {
+      toast('В этой Сделке ещё нет чатов: ответить некуда.', 'error');
+      return;
+    }
+    input.value = '';
+    grow();
+    const answer = await act('amocrm/answer', {
+      account: state.account.id,
+      deal: state.deal.id,
+      chat: chats.value,
+      user: Number(managers.value),
+      text,
+      reply_to: reply ? reply.id : null,
+    });
+    if (answer) {
+      delete state.replies[from];
+      drawReply();
+    } else if (mark() === from && !input.value) {
+      input.value = text;
+      grow();
+    }
+  }
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    submit();
+  });
+  input.addEventListener('input', grow);
+  input.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      submit();
+    }
+  });
+  chats.addEventListener('change', () => {
+    state.chats[mark()] = chats.value;
+    delete state.replies[mark()]; // an answer belongs to the chat of what it answers
+    drawReply();
+    grow();
+  });
+
+  function draw(account, deal) {
+    const before = mark();
+    if (state.deal) state.drafts[before] = input.value;
+    state.account = account;
+    state.deal = deal;
+    const switched = before !== mark();
+    element.hidden = !deal;
+    if (!deal) return;
+    const detail = part(`deal:${account.id}:${deal.id}`) || { contacts: [], chats: [], feed: [] };
+    drawHead(account, deal);
+    drawContacts(detail);
+    drawFeed(detail, switched);
+    fillSelect(managers, account.users.map((user) => [user.id, user.name]));
+    drawChats(detail);
+    drawReply();
+    if (switched) {
+      input.value = state.drafts[mark()] || '';
+    }
+    grow();
+  }
+
+  function drawChats(detail) {
+    const options = detail.chats.map((chat) => [chat.uuid, chat.title]);
+    if (!options.length) options.push(['', 'чатов пока нет']);
+    fillSelect(chats, options, state.chats[mark()] ?? options[0][0]);
+    chats.disabled = !detail.chats.length;
+    input.disabled = !detail.chats.length;
+    input.placeholder = detail.chats.length ? 'Ответить клиенту' : 'Чат появится с первым сообщением';
+  }
+
+  function drawHead(account, deal) {
+    const signature = JSON.stringify([account.id, deal]);
+    if (head.signature === signature) return;
+    head.signature = signature;
+    const pipeline = account.pipelines.find((one) => one.id === deal.pipeline);
+    head.replaceChildren(
+      h('div', { class: 'card-title' }, h('h3', { 'data-testid': 'deal-name' }, deal.name), closeButton(account, deal)),
+      h(
+        'div',
+        { class: 'card-facts' },
+        h(
+          'button',
+          { type: 'button', class: 'copy', title: 'Скопировать ID Сделки', 'aria-label': `Скопировать ID Сделки ${deal.id}`, 'data-testid': 'copy-deal-id', 'data-deal': deal.id, onclick: () => copy(String(deal.id)) },
+          h('span', null, 'ID'),
+          h('b', { 'data-testid': 'deal-id' }, deal.id),
+          icon('copy'),
+        ),
+        stage(deal),
+        h('span', { class: 'muted' }, pipeline ? pipeline.name : ''),
+      ),
+    );
+  }
+
+  function closeButton(account, deal) {
+    const path = deal.closed ? 'amocrm/reopen' : 'amocrm/close';
+    return h(
+      'button',
+      {
+        type: 'button',
+        class: 'tool with-text',
+        title: deal.closed ? 'Вернуть Сделку в работу' : 'Закрыть Сделку как успешную',
+        'data-testid': deal.closed ? 'reopen-deal' : 'close-deal',
+        onclick: () => act(path, { account: account.id, deal: deal.id }),
+      },
+      deal.closed ? 'Вернуть' : 'Закрыть',
+    );
+  }
+
+  function drawContacts(detail) {
+    contacts.hidden = !detail.contacts.length;
+    reconcile(
+      contacts,
+      detail.contacts,
+      (contact) => contact.id,
+      (contact) => JSON.stringify(contact),
+      (contact) =>
+        h(
+          'span',
+          { class: 'contact', role: 'listitem', title: contact.telegram_id ? `Telegram ID ${contact.telegram_id}` : 'Контакт', 'data-testid': `contact-${contact.id}` },
+          avatar(contact.name, 'mini'),
+          contact.name,
+        ),
+    );
+  }
+
+  function drawFeed(detail, switched) {
+    const rows = [];
+    let shown = '';
+    for (const item of detail.feed) {
+      const date = day(item.at);
+      if (date !== shown) rows.push({ key: `day-${date}`, day: date });
+      shown = date;
+      rows.push({ key: item.id, item });
+    }
+    reconcile(
+      items,
+      rows,
+      (row) => row.key,
+      (row) => JSON.stringify(row),
+      (row) => (row.day ? h('div', { class: 'feed-day' }, row.day) : feedItem(row.item)),
+    );
+    empty.hidden = detail.feed.length > 0;
+    if (!empty.firstChild) {
+      empty.append(icon('note'), h('p', null, 'Здесь появится переписка. Свяжите со Сделкой группу в Telegram или напишите боту в личный чат.'));
+    }
+    if (switched) toEnd();
+  }
+
+  function feedItem(item) {
+    if (item.role === 'note') {
+      return h('div', { class: 'feed-note', 'data-testid': 'feed-note' }, icon('note'), h('div', null, h('span', { class: 'muted' }, item.author, ' · ', time(item.at)), h('p', null, linkified(item.text))));
+    }
+    const [sign, label] = STATUS[item.status] || [];
+    return h(
+      'div',
+      {
+        class: `feed-item ${item.role}${item.status === 'error' ? ' failed' : ''}`,
+        'data-testid': 'feed-item',
+        'data-role': item.role,
+        'data-author': item.author,
+        'data-status': item.status || null,
+        'data-conversation': item.conversation_id || null,
+      },
+      avatar(item.author, item.role === 'manager' ? 'of-manager' : item.role === 'bot' ? 'of-bot' : ''),
+      h(
+        'div',
+        { class: 'feed-box' },
+        h('div', { class: 'feed-line' }, h('strong', null, item.author), item.conversation ? h('span', { class: 'feed-chat', title: item.conversation }, item.role === 'client' ? item.conversation : `→ ${item.conversation}`) : null),
+        item.reply ? h('div', { class: 'quote' }, h('strong', null, item.reply.author), h('span', null, item.reply.text)) : null,
+        item.kind ? h('span', { class: 'bubble-kind' }, item.kind) : null,
+        h('div', { class: 'feed-text', 'data-testid': 'feed-text' }, linkified(item.text)),
+        item.error ? h('div', { class: 'feed-error', 'data-testid': 'feed-error' }, item.error) : null,
+        h(
+          'div',
+          { class: 'feed-meta' },
+          item.chat && item.role !== 'bot' ? h('button', { type: 'button', class: 'feed-reply', 'data-focus': `feed-reply-${item.id}`, 'data-testid': 'feed-reply', onclick: () => answerTo(item) }, 'Ответить') : null,
+          h('time', null, time(item.at)),
+          sign ? h('span', { class: `status status-${item.status}`, title: label, role: 'img', 'aria-label': label }, icon(sign)) : null,
+        ),
+      ),
+    );
+  }
+
+  function answerTo(item) {
+    state.replies[mark()] = item;
+    state.chats[mark()] = item.chat;
+    if ([...chats.options].some((option) => option.value === item.chat)) chats.value = item.chat;
+    drawReply();
+    grow();
+    input.focus();
+  }
+
+  function drawReply() {
+    const item = state.replies[mark()];
+    replyBar.hidden = !item;
+    if (!item) return;
+    const cancel = () => {
+      delete state.replies[mark()];
+      drawReply();
+    };
+    replyBar.replaceChildren(
+      icon('reply'),
+      h('div', { class: 'reply-text' }, h('strong', null, item.author), h('span', null, item.text)),
+      h('button', { type: 'button', class: 'plain', 'aria-label': 'Не отвечать на сообщение', onclick: cancel }, icon('close')),
+    );
+  }
+
+  return { element, draw };
+}
+
+/** The deal's stage as a chip in the stage's own colour. */
+export function stage(deal) {
+  const chip = h('span', { class: 'stage', 'data-testid': 'stage' }, h('i', { class: 'stage-dot' }), deal.stage.name);
+  chip.style.setProperty('--stage', deal.stage.color);
+  return chip;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without the permission (or outside a secure origin) the old way still works.
+    const area = h('textarea', { class: 'offscreen', value: text, 'aria-hidden': 'true' });
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+  toast(`ID ${text} скопирован: пришлите его боту в группе.`);
+}
