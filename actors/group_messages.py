@@ -56,10 +56,13 @@ def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) 
     if _is_command(incoming.text, around.bot.username):
         return Decision(rows=tuple(rows), todo=_menu(state, incoming))
     todo = _posts(state, incoming, around)
-    if _mentions(incoming.text, around.bot.username) or (incoming.reply_to_own_bot and not around.reply_is_relayed):
-        # Only the bare mention is a command; a mention within a sentence is also a client's word.
+    answers_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
+    if answers_bot or _mentions(incoming.text, around.bot.username):
+        # A bare mention, or a late answer to the question for a deal, is for the bot alone; a sentence that mentions
+        # the bot is also a word of the group.
         rest = re.sub(rf"@{re.escape(around.bot.username)}\b", "", incoming.text, flags=re.IGNORECASE).strip()
-        return Decision(rows=tuple(rows), todo=(*(todo if rest else ()), *_menu(state, incoming)))
+        to_deals = todo if rest and not (answers_bot and looks_like_deal(rest)) else ()
+        return Decision(rows=tuple(rows), todo=(*to_deals, *_menu(state, incoming)))
     return Decision(rows=tuple(rows), todo=todo)
 
 

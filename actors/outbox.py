@@ -18,7 +18,7 @@ from dealgram.actors.bodies import Body, decode
 from dealgram.actors.services import Services
 from dealgram.gateways.errors import Forbidden, OutcomeUnknown, Unauthorised
 from dealgram.persistence.entries import Commit, Completed, Delivery, InboxEntry, NewDelivery, NewEntry
-from dealgram.persistence.journal import DeliveryEnded
+from dealgram.persistence.journal import DeliveryEndedError
 from dealgram.persistence.tables import Row
 from dealgram.runtime import Actor, Failure, Lanes, Permanent, Question, Transient
 
@@ -139,7 +139,7 @@ class OutboxActor(Actor):
             raise Permanent(str(error)) from error
         try:
             outcome = await self.deliver(body, delivery)
-        except DeliveryEnded:
+        except DeliveryEndedError:
             return  # an operator or an earlier life ended it
         except OutcomeUnknown as error:
             # What reaches this place carries its own key or looks before it creates: repeating is safe.

@@ -97,7 +97,8 @@ class Posting:
             sender = amojo.ChatUser(id=manager_id(body.manager), ref_id=body.manager, name=known.name)
             text = body.text
         else:
-            sender = amojo.ChatUser(ref_id=self._services.channel_bot_id, name=body.manager_name)
+            bot_id = self._services.channel_bot_id
+            sender = amojo.ChatUser(id=manager_id(bot_id), ref_id=bot_id, name=body.manager_name)
             text = f"{body.manager_name}: {body.text}"
         message = amojo.NewMessage(
             msgid=body.msgid,

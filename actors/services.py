@@ -77,7 +77,6 @@ class Services:
     oauth: OAuthClient
     amocrm: Callable[[int], AmoCrmClient]
     channel_bot_id: str
-    redirect_uri: str
     now: Callable[[], dt.datetime]
     person_locks: KeyedLocks
 

@@ -1,0 +1,154 @@
+"""The sandbox around the service: simulators of Telegram and amoCRM on loopback ports, and the service settings that
+point at them.
+
+Owns the made-up channel and integration. The simulators keep everything in memory, so a service that plays with them
+has a database of its own, in the data folder's ``sandbox``, which is thrown away when the next play begins.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import trio
+from pydantic import SecretStr
+
+from dealgram.persistence.records import Account
+from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
+from dealgram.sandbox.amocrm import Switches as AmoSwitches
+from dealgram.sandbox.schema import ApiSchema
+from dealgram.sandbox.serve import serve
+from dealgram.sandbox.telegram import SimBot, TelegramSimulator
+from dealgram.sandbox.telegram import Switches as TelegramSwitches
+from dealgram.service import Service
+from dealgram.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = SimChannel(
+    id="5a9db0c5-0000-4000-8000-00000000c4a7",
+    secret="sandbox-0123456789abcdef0123456789abcdef",  # noqa: S106 - of a simulator on loopback
+    bot_id="5a9db0c5-0000-4000-8000-0000000000b0",
+)
+INTEGRATION = SimIntegration(
+    client_id="5a9db0c5-0000-4000-8000-00000000c11e",
+    client_secret="sandbox-client-secret",  # noqa: S106
+    redirect_uri="https://sandbox.example/oauth/callback",
+)
+
+
+def in_sandbox(settings: Settings, *, telegram_port: int | None = None, amocrm_port: int | None = None) -> Settings:
+    """The settings of a service that plays with the simulators on these ports (default: the configured ones)."""
+    telegram = telegram_port if telegram_port is not None else settings.sandbox_telegram_port
+    amocrm = amocrm_port if amocrm_port is not None else settings.sandbox_amocrm_port
+    return settings.model_copy(
+        update={
+            "data_dir": settings.data_dir / "sandbox",
+            "database_url": None,
+            "telegram_api_url": f"http://127.0.0.1:{telegram}",
+            "amojo_url": f"http://127.0.0.1:{amocrm}",
+            "amojo_channel_id": CHANNEL.id,
+            "amojo_channel_secret": SecretStr(CHANNEL.secret),
+            "amojo_bot_id": CHANNEL.bot_id,
+            "amocrm_client_id": INTEGRATION.client_id,
+            "amocrm_client_secret": SecretStr(INTEGRATION.client_secret),
+            "amocrm_redirect_uri": INTEGRATION.redirect_uri,
+        }
+    )
+
+
+def forget_last_play(settings: Settings) -> None:
+    """Delete the database of an earlier play: it speaks of people and deals that no simulator knows any more."""
+    shutil.rmtree(settings.data_dir / "sandbox" / "postgres", ignore_errors=True)
+
+
+def api_schema() -> ApiSchema | None:
+    """The Bot API's schema, if this machine has it; without it the simulator checks less."""
+    named = os.environ.get("DEALGRAM_TELEGRAM_API_JSON")
+    root = Path(__file__).resolve().parents[2]
+    return ApiSchema.load(Path(named) if named else root.parent / "shared" / "data" / "telegram-bot-api" / "api.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playground:
+    """Running simulators."""
+
+    telegram: TelegramSimulator
+    amo: AmoSimulator
+    telegram_port: int
+    amocrm_port: int
+
+    @property
+    def amocrm_url(self) -> str:
+        """The base URL of every simulated account."""
+        return f"http://127.0.0.1:{self.amocrm_port}"
+
+    def send_hooks_to(self, service_url: str) -> None:
+        """Tell amoCRM where the service listens."""
+        self.amo.hook_url = f"{service_url}/amojo/{{scope_id}}"
+
+    def settings(self, settings: Settings) -> Settings:
+        """The settings of a service that plays here."""
+        return in_sandbox(settings, telegram_port=self.telegram_port, amocrm_port=self.amocrm_port)
+
+    async def connect_account(self, service: Service, account: SimAccount) -> Account:
+        """Install the integration in a simulated account, as its administrator would."""
+        row = await service.installer.connect_account(self.amocrm_url, self.amo.issue_code(account))
+        await service.refresh()
+        return row
+
+    async def connect_bot(self, service: Service, account: Account, bot: SimBot, pipeline: SimPipeline) -> None:
+        """Connect a simulated bot to an account, for one of its pipelines."""
+        public_url = service.settings.public_url if service.settings.intake == "webhook" else None
+        await service.installer.connect_bot(account, bot.token, pipeline_id=pipeline.id, public_url=public_url)
+        await service.refresh()
+
+
+@asynccontextmanager
+async def open_playground(
+    *,
+    telegram_port: int = 0,
+    amocrm_port: int = 0,
+    telegram_switches: TelegramSwitches | None = None,
+    amo_switches: AmoSwitches | None = None,
+    seed: int = 0,
+) -> AsyncIterator[Playground]:
+    """Start both simulators; port 0 takes a free one."""
+    telegram = TelegramSimulator(
+        schema=api_schema(),
+        rng=random.Random(seed),  # noqa: S311 - made-up ids
+        switches=telegram_switches,
+    )
+    amo = AmoSimulator(
+        channel=CHANNEL,
+        integration=INTEGRATION,
+        switches=amo_switches,
+        rng=random.Random(seed),  # noqa: S311
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(telegram.run)
+        await nursery.start(amo.run)
+        playground = Playground(
+            telegram=telegram,
+            amo=amo,
+            telegram_port=await _listen(nursery, telegram, telegram_port),
+            amocrm_port=await _listen(nursery, amo, amocrm_port),
+        )
+        try:
+            yield playground
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+async def _listen(nursery: trio.Nursery, simulator: TelegramSimulator | AmoSimulator, port: int) -> int:
+    async def start(*, task_status: trio.TaskStatus[int]) -> None:
+        await serve(simulator.app, port=port, task_status=task_status)
+
+    bound: int = await nursery.start(start)
+    return bound

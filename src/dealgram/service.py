@@ -1,0 +1,408 @@
+"""The composition root: who is made of what, in which order it starts and in which order it ends.
+
+Start: database (embedded, if none is given) → migrations → secrets → registry → gateways → journal → actors → HTTP →
+intake. Whatever was left undone by an earlier life is found in the journal and taken up again.
+
+Stop (SIGTERM): not ready → the polls end → actors drain, those who are asked last → HTTP ends → everything is closed.
+Hooks are taken in until the very end: amoCRM sends each once, and a journal entry survives us. A second signal or the
+hard deadline ends the process; nothing that was accepted is lost by that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from dealgram.actors.account import AccountActor
+from dealgram.actors.asking import AccountTokens
+from dealgram.actors.bot import BotActor
+from dealgram.actors.group import GroupActor
+from dealgram.actors.installation import Installer
+from dealgram.actors.intake import Intake
+from dealgram.actors.outbox import LookAgain
+from dealgram.actors.polling import Pollers
+from dealgram.actors.registry import Registry
+from dealgram.actors.services import KeyedLocks, Services
+from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
+from dealgram.gateways.amojo import AmojoClient
+from dealgram.gateways.telegram import LimitSettings, PollingPool, TelegramGateway, TelegramLimits
+from dealgram.gateways.transport import HttpTransport, Upstream
+from dealgram.http.app import create_app
+from dealgram.http.ports import HttpServices
+from dealgram.http.server import Bound, serve
+from dealgram.persistence import dead_letters, embedded, retention
+from dealgram.persistence.database import Database
+from dealgram.persistence.entries import InboxEntry
+from dealgram.persistence.journal import Journal
+from dealgram.persistence.schema import migrate
+from dealgram.persistence.secret_box import SecretBox, rotate_all
+from dealgram.ports import ServicePorts
+from dealgram.runtime import ActorKind, ActorSystem, Address, LoopLag, TokenBucket, Transient
+from dealgram.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+REST_RATE_PER_S = 6.0
+"""Requests a second to one account's REST API: one below the 7 that amoCRM names elsewhere (amoCRM contract §16)."""
+
+RETENTION_PERIOD_S = 3600.0
+DAY_S = 86_400.0
+CHANGES_CHANNEL = "dealgram_changes"
+"""NOTIFY here after changing accounts or bots from outside the service."""
+
+
+def utc_now() -> dt.datetime:
+    """The current time. Stored times come from the database's clock; this one is for messages and signatures."""
+    return dt.datetime.now(dt.UTC)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The configured database, or the embedded one, opened and migrated.
+
+    Raises:
+        EmbeddedPostgresError, DatabaseUnavailable, MigrationError: with one sentence for the operator.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.database_url is not None:
+            url = settings.database_url.get_secret_value()
+        else:
+            server = await embedded.start(settings.data_dir / "postgres")
+            stack.push_async_callback(server.stop)
+            url = server.url
+        db = await stack.enter_async_context(Database.open(url))
+        for name in await migrate(db):
+            log.info("database migrated", migration=name)
+        yield db
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateways:
+    """Clients of the outside world, over shared connections."""
+
+    telegram: TelegramGateway
+    polling: PollingPool
+    amojo: AmojoClient
+    oauth: OAuthClient
+    amocrm: HttpTransport
+
+    def installer(self, db: Database, box: SecretBox) -> Installer:
+        """What connects accounts and bots."""
+        return Installer(
+            db=db,
+            box=box,
+            oauth=self.oauth,
+            amojo=self.amojo,
+            telegram=self.telegram,
+            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, rest_pace()),
+            now=utc_now,
+        )
+
+
+def rest_pace() -> TokenBucket:
+    """The pace of one account's REST calls."""
+    return TokenBucket(REST_RATE_PER_S, REST_RATE_PER_S)
+
+
+@asynccontextmanager
+async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
+    """Open the connections to Telegram and amoCRM; nothing is sent yet."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(name: str) -> HttpTransport:
+            return await stack.enter_async_context(HttpTransport.open(Upstream(name=name)))
+
+        amocrm = await connect("amocrm")
+        telegram = await connect("telegram")
+        yield Gateways(
+            telegram=TelegramGateway(telegram, settings.telegram_api_url),
+            polling=await stack.enter_async_context(
+                PollingPool.open(Upstream(name="telegram-polling"), settings.telegram_api_url)
+            ),
+            amojo=AmojoClient(
+                await connect("amojo"),
+                settings.amojo_url,
+                settings.amojo_channel_id or "",
+                _secret(settings.amojo_channel_secret),
+                utc_now,
+            ),
+            oauth=OAuthClient(
+                amocrm,
+                settings.amocrm_client_id or "",
+                _secret(settings.amocrm_client_secret),
+                settings.oauth_redirect_uri or "",
+            ),
+            amocrm=amocrm,
+        )
+
+
+class _LateDelivery:
+    """The journal is opened before the actor system that it delivers to: this stands in between."""
+
+    def __init__(self) -> None:
+        self.system: ActorSystem | None = None
+
+    def __call__(self, entries: Sequence[InboxEntry]) -> None:
+        if self.system is not None:
+            for entry in entries:
+                self.system.deliver(entry)
+
+
+class _Clients:
+    """One REST client per account, made when it is first needed and remade when the account moves."""
+
+    def __init__(self, gateways: Gateways, registry: Registry, tokens: Callable[[int], TokenProvider]) -> None:
+        self._gateways = gateways
+        self._registry = registry
+        self._tokens = tokens
+        self._clients: dict[int, tuple[str, AmoCrmClient]] = {}
+
+    def __call__(self, account_id: int) -> AmoCrmClient:
+        account = self._registry.account(account_id)
+        if account is None:
+            raise Transient(f"account {account_id} is not connected", retry_after_s=30)
+        host = account.row.host
+        known = self._clients.get(account_id)
+        if known is None or known[0] != host:
+            client = AmoCrmClient(self._gateways.amocrm, host, self._tokens(account_id), rest_pace())
+            known = self._clients[account_id] = (host, client)
+        return known[1]
+
+
+class Service:
+    """A running service; made by :func:`open_service`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        services: Services,
+        system: ActorSystem,
+        gateways: Gateways,
+        intake: Intake,
+        pollers: Pollers,
+        lag: LoopLag,
+    ) -> None:
+        self.settings = settings
+        self.services = services
+        self.system = system
+        self.gateways = gateways
+        self.intake = intake
+        self.pollers = pollers
+        self.lag = lag
+        self.draining = False
+        self._stop = trio.Event()
+        self._sweep_now = trio.Event()
+
+    @property
+    def installer(self) -> Installer:
+        """What connects accounts and bots, on this service's database."""
+        return self.gateways.installer(self.services.db, self.services.box)
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the service is stopping or about to."""
+        return self._stop.is_set()
+
+    def request_stop(self) -> None:
+        """Begin to stop; :meth:`run` returns when everything has ended. May be called again."""
+        self._stop.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until a stop is requested, then drain. Reports the bound address when everything runs."""
+        serving = trio.Event()
+        async with trio.open_nursery() as outer:
+            ports = ServicePorts(self)
+            app = create_app(
+                HttpServices(
+                    intake=ports,
+                    health=ports,
+                    metrics=ports,
+                    ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
+                )
+            )
+
+            async def ended() -> None:
+                await serving.wait()
+
+            bound = await outer.start(_serve_http, app, self.settings, ended)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.lag.run, name="loop lag")
+                nursery.start_soon(self._sweep, name="sweep")
+                nursery.start_soon(self._purge, name="retention")
+                await nursery.start(self._listen, CHANGES_CHANNEL, self._on_change)
+                await nursery.start(self._listen, dead_letters.WAKE_CHANNEL, self._on_wake)
+                async with trio.open_nursery() as intake:
+                    intake.start_soon(self.pollers.run, name="pollers")
+                    task_status.started(bound)
+                    await self._stop.wait()
+                    log.info("stopping")
+                    self.draining = True
+                    intake.cancel_scope.cancel()
+                await self.system.stop(deadline_s=self.settings.drain_s)
+                nursery.cancel_scope.cancel()
+            serving.set()
+        log.info("stopped")
+
+    async def refresh(self) -> None:
+        """Take up what was changed in the tables of accounts and bots, and every address with work."""
+        await self.services.registry.refresh()
+        for address in await self.services.journal.addresses_with_work():
+            self._wake(address)
+
+    async def _sweep(self) -> None:
+        """Notices are hints, this is the truth: nothing that waits in the journal waits longer than a sweep."""
+        while True:
+            self._sweep_now = trio.Event()
+            try:
+                await self.refresh()
+            except Transient as error:
+                log.warning("the sweep has to wait for the database", error=str(error))
+            with trio.move_on_after(self.settings.sweep_s):
+                await self._sweep_now.wait()
+
+    async def _purge(self) -> None:
+        while True:
+            try:
+                purged = await retention.purge(self.services.db, keep_s=self.settings.journal_keep_days * DAY_S)
+                log.debug("old rows deleted", inbox=purged.inbox, outbox=purged.outbox, messages=purged.messages)
+            except Transient as error:
+                log.warning("old rows could not be deleted now", error=str(error))
+            await trio.sleep(RETENTION_PERIOD_S)
+
+    async def _listen(
+        self, channel: str, callback: Callable[[str], None], *, task_status: trio.TaskStatus[None]
+    ) -> None:
+        await self.services.db.listen(channel, callback, on_gap=self._sweep_soon, task_status=task_status)
+
+    def _on_change(self, _payload: str) -> None:
+        self._sweep_soon()
+
+    def _sweep_soon(self) -> None:
+        self._sweep_now.set()
+
+    def _on_wake(self, payload: str) -> None:
+        address = dead_letters.woken_address(payload)
+        if address is not None:
+            self._wake(address)
+            self.system.tell(address, LookAgain())
+
+    def _wake(self, address: Address) -> None:
+        if address.kind in KINDS:
+            self.system.wake(address)
+
+
+KINDS = ("account", "bot", "group")
+"""The kinds of actors, those who are asked before those who ask."""
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, *, limits: LimitSettings | None = None) -> AsyncIterator[Service]:
+    """Everything up to the actors, ready to :meth:`Service.run`. Leaving the block closes it all.
+
+    Raises:
+        EmbeddedPostgresError, DatabaseUnavailable, MigrationError, SecretError: with one sentence for the operator.
+    """
+    rng = random.Random()  # noqa: S311 - jitter, not secrets
+    async with open_database(settings) as db, open_gateways(settings) as gateways:
+        box = SecretBox(settings.encryption_keys())
+        if rotated := await rotate_all(db, box):
+            log.info("secrets sealed with the newest key", secrets=rotated)
+        registry = Registry(db, box)
+        await registry.refresh()
+        late = _LateDelivery()
+        async with Journal.open(db, on_accepted=late) as journal:
+
+            def tokens(account_id: int) -> AccountTokens:
+                return AccountTokens(lambda: system, registry, box, utc_now, account_id)
+
+            services = Services(
+                db=db,
+                journal=journal,
+                box=box,
+                registry=registry,
+                telegram=gateways.telegram,
+                limits=TelegramLimits(limits or LimitSettings()),
+                amojo=gateways.amojo,
+                oauth=gateways.oauth,
+                amocrm=_Clients(gateways, registry, tokens),
+                channel_bot_id=settings.amojo_bot_id or "",
+                now=utc_now,
+                person_locks=KeyedLocks(),
+            )
+            factories: dict[str, Callable[[Address], AccountActor | BotActor | GroupActor]] = {
+                "account": lambda address: AccountActor(services, int(address.key)),
+                "bot": lambda address: BotActor(services, int(address.key)),
+                "group": lambda address: GroupActor(services, int(address.key)),
+            }
+            kinds = [
+                ActorKind(
+                    name=name,
+                    factory=factories[name],
+                    mailbox_size=settings.mailbox_size,
+                    idle_after_s=settings.idle_after_s,
+                    source=journal,
+                )
+                for name in KINDS
+            ]
+            async with ActorSystem.open(kinds, rng=rng) as system:
+                late.system = system
+                intake = Intake(db, journal, registry)
+                yield Service(
+                    settings=settings,
+                    services=services,
+                    system=system,
+                    gateways=gateways,
+                    intake=intake,
+                    pollers=Pollers(
+                        db=db,
+                        registry=registry,
+                        intake=intake,
+                        pool=gateways.polling,
+                        telegram=gateways.telegram,
+                        rng=rng,
+                    ),
+                    lag=LoopLag(),
+                )
+
+
+async def stop_on_signal(service: Service, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """The first SIGTERM or SIGINT asks the service to stop; a second one, or the hard deadline, ends the process."""
+    import signal
+
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for _ in signals:
+            if service.stop_requested:
+                _end_process()
+            # A thread, because a stuck event loop must not keep the process alive either.
+            deadline = threading.Timer(service.settings.stop_hard_s, _end_process)
+            deadline.daemon = True
+            deadline.start()
+            service.request_stop()
+
+
+def _end_process() -> None:
+    os._exit(1)
+
+
+async def _serve_http(
+    app: object,
+    settings: Settings,
+    ended: Callable[[], object],
+    *,
+    task_status: trio.TaskStatus[Bound],
+) -> None:
+    await serve(app, settings.host, settings.port, shutdown_trigger=ended, task_status=task_status)  # type: ignore[arg-type]
+
+
+def _secret(value: object) -> str:
+    return value.get_secret_value() if value is not None else ""  # type: ignore[attr-defined]

@@ -1,0 +1,183 @@
+"""The stage of the integration tests: both simulators, a real service and real HTTP between them, in one trio loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import trio
+from pydantic import SecretStr
+
+from dealgram.gateways.telegram import LimitSettings
+from dealgram.persistence.records import Account
+from dealgram.playground import Playground, open_playground
+from dealgram.sandbox.amocrm import Switches as AmoSwitches
+from dealgram.sandbox.page.world import World, build_world
+from dealgram.service import Service, open_service
+from dealgram.settings import Settings
+
+PATIENCE_S = 30.0
+UNLIMITED = LimitSettings(
+    chat_rate_per_s=1e4, chat_burst=1e4, group_rate_per_s=1e4, group_burst=1e4, bot_rate_per_s=1e4, bot_burst=1e4
+)
+
+
+@dataclass
+class Stage:
+    """What a test plays with."""
+
+    playground: Playground
+    world: World
+    settings: Settings
+    service: Service | None = None
+    account: Account | None = None
+
+    @property
+    def telegram(self):
+        return self.playground.telegram
+
+    @property
+    def amo(self):
+        return self.playground.amo
+
+    async def until(self, condition: Callable[[], Any], what: str = "") -> Any:
+        """Wait until something holds on stage. Woken by the simulators' own changes, not by the clock."""
+        with trio.move_on_after(PATIENCE_S), self.telegram.subscribe() as messages, self.amo.subscribe() as cards:
+            async with trio.open_nursery() as nursery:
+                changed = trio.Event()
+
+                async def watch(source) -> None:
+                    async for _ in source:
+                        changed.set()
+
+                nursery.start_soon(watch, messages)
+                nursery.start_soon(watch, cards)
+                while True:
+                    changed = trio.Event()
+                    if found := condition():
+                        nursery.cancel_scope.cancel()
+                        return found
+                    await changed.wait()
+        if found := condition():
+            return found
+        raise AssertionError(f"did not come true: {what or condition}\n{self.describe()}")
+
+    def describe(self) -> str:
+        lines = [f"violations: {self.telegram.violations + self.amo.violations}"]
+        if self.service is not None:
+            for actor in self.service.system.snapshot().actors:
+                lines.append(f"{actor.address} {actor.state} lanes={actor.lanes} error={actor.last_error}")
+        for deal in self.world.deals:
+            lines.append(f"deal {deal}: {[(item.author, item.text) for item in self.feed(deal)]}")
+        lines.append(f"group: {[m.get('text') for m in self.telegram.history(self.world.group)]}")
+        return "\n".join(lines)
+
+    def feed(self, deal: int):
+        return self.amo.feed(self.world.account, deal)
+
+    def texts(self, deal: int) -> list[str]:
+        return [item.text for item in self.feed(deal)]
+
+    def group_texts(self) -> list[str]:
+        return [message["text"] for message in self.telegram.history(self.world.group) if message.get("text")]
+
+    def buttons(self, message: dict) -> dict[str, str]:
+        rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+        return {button["text"]: button["callback_data"] for row in rows for button in row if "callback_data" in button}
+
+    def last_with_button(self, text: str) -> dict | None:
+        for message in reversed(self.telegram.history(self.world.group)):
+            if any(text in name for name in self.buttons(message)):
+                return message
+        return None
+
+    async def press(self, person, text: str) -> None:
+        """Press the newest button whose name holds a text."""
+        message = await self.until(lambda: self.last_with_button(text), f"a button {text}")
+        name = next(name for name in self.buttons(message) if text in name)
+        self.telegram.press(person, self.world.group, message["message_id"], self.buttons(message)[name])
+
+    async def link(self, deal: int, person=None) -> None:
+        """Link the group to a deal as a person does it."""
+        person = person or self.world.anna
+        seen = len(self.telegram.history(self.world.group))
+
+        def new(words: str) -> dict | None:
+            found = (m for m in self.telegram.history(self.world.group)[seen:] if words in m.get("text", ""))
+            return next(found, None)
+
+        self.telegram.write(person, self.world.group, f"/menu@{self.world.sales_bot.username}")
+        await self.until(lambda: new("Что сделать?"), "the menu")
+        await self.press(person, "Связать группу")
+        question = await self.until(lambda: new("пришлите ID"), "the question for a deal")
+        self.telegram.write(person, self.world.group, str(deal), reply_to=question["message_id"])
+        await self.until(lambda: self.is_linked_line(deal), f"deal {deal} linked")
+
+    def is_linked_line(self, deal: int) -> bool:
+        return any("связана с этой сделкой" in text for text in self.texts(deal))
+
+    def chat_of_group(self, deal: int) -> str:
+        for option in self.amo.chats_of_lead(self.world.account, deal):
+            if "-u" not in option.conversation:
+                return option.chat_uuid
+        raise AssertionError(f"no chat of the group in deal {deal}")
+
+    def assert_clean(self) -> None:
+        self.telegram.assert_clean()
+        self.amo.assert_clean()
+
+
+def base_settings(tmp_path, database_url: str) -> Settings:
+    return Settings(
+        _env_file=None,
+        data_dir=tmp_path,
+        port=0,
+        sandbox="on",
+        sweep_s=5,
+        drain_s=5,
+        stop_hard_s=10,
+        sandbox_page_port=0,
+        sandbox_telegram_port=0,
+        sandbox_amocrm_port=0,
+    )
+
+
+@asynccontextmanager
+async def running_service(stage: Stage) -> AsyncIterator[Service]:
+    """A service of the stage, from start to a clean stop."""
+    async with open_service(stage.settings, limits=UNLIMITED) as service, trio.open_nursery() as nursery:
+        bound = await nursery.start(service.run)
+        stage.playground.send_hooks_to(bound.url)
+        stage.service = service
+        try:
+            yield service
+        finally:
+            service.request_stop()
+
+
+@pytest.fixture
+def amo_switches() -> AmoSwitches:
+    """Override to play with other positions of the doubtful points."""
+    return AmoSwitches(rest_rate_per_s=None)
+
+
+@pytest.fixture
+async def empty_stage(tmp_path, database_url, amo_switches) -> AsyncIterator[Stage]:
+    """Simulators with the sample world; no service yet."""
+    async with open_playground(amo_switches=amo_switches) as playground:
+        settings = playground.settings(base_settings(tmp_path, database_url))
+        settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
+        yield Stage(playground, build_world(playground.telegram, playground.amo), settings)
+
+
+@pytest.fixture
+async def stage(empty_stage) -> AsyncIterator[Stage]:
+    """The sample world with a running service that its account and bots are connected to."""
+    async with running_service(empty_stage) as service:
+        empty_stage.account = await empty_stage.playground.connect_account(service, empty_stage.world.account)
+        for bot, pipeline in empty_stage.world.bots:
+            await empty_stage.playground.connect_bot(service, empty_stage.account, bot, pipeline)
+        yield empty_stage
