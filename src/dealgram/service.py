@@ -50,9 +50,6 @@ from dealgram.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-REST_RATE_PER_S = 6.0
-"""Requests a second to one account's REST API: one below the 7 that amoCRM names elsewhere (amoCRM contract §16)."""
-
 RETENTION_PERIOD_S = 3600.0
 DAY_S = 86_400.0
 CHANGES_CHANNEL = "dealgram_changes"
@@ -93,6 +90,11 @@ class Gateways:
     amojo: AmojoClient
     oauth: OAuthClient
     amocrm: HttpTransport
+    amocrm_rate_per_s: float
+
+    def pace(self) -> TokenBucket:
+        """The pace of one account's REST calls (amoCRM contract §16)."""
+        return TokenBucket(self.amocrm_rate_per_s, max(1.0, self.amocrm_rate_per_s))
 
     def installer(self, db: Database, box: SecretBox) -> Installer:
         """What connects accounts and bots."""
@@ -102,14 +104,9 @@ class Gateways:
             oauth=self.oauth,
             amojo=self.amojo,
             telegram=self.telegram,
-            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, rest_pace()),
+            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, self.pace()),
             now=utc_now,
         )
-
-
-def rest_pace() -> TokenBucket:
-    """The pace of one account's REST calls."""
-    return TokenBucket(REST_RATE_PER_S, REST_RATE_PER_S)
 
 
 @asynccontextmanager
@@ -141,6 +138,7 @@ async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
                 settings.oauth_redirect_uri or "",
             ),
             amocrm=amocrm,
+            amocrm_rate_per_s=settings.amocrm_rate_per_s,
         )
 
 
@@ -172,7 +170,7 @@ class _Clients:
         host = account.row.host
         known = self._clients.get(account_id)
         if known is None or known[0] != host:
-            client = AmoCrmClient(self._gateways.amocrm, host, self._tokens(account_id), rest_pace())
+            client = AmoCrmClient(self._gateways.amocrm, host, self._tokens(account_id), self._gateways.pace())
             known = self._clients[account_id] = (host, client)
         return known[1]
 

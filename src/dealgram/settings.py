@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         None, description="Redirect address of the integration; by default <public address>/oauth/callback."
     )
 
+    amocrm_rate_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = Field(
+        6.0, description="Requests a second to one account's REST API; amoCRM is known to block above 7."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="auto: readable on a terminal, JSON lines otherwise."

@@ -137,6 +137,7 @@ def base_settings(tmp_path, database_url: str) -> Settings:
         port=0,
         sandbox="on",
         sweep_s=5,
+        amocrm_rate_per_s=1000,
         drain_s=5,
         stop_hard_s=10,
         sandbox_page_port=0,
