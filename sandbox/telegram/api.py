@@ -50,6 +50,7 @@ class BotApi:
     ) -> None:
         self._world = world
         self._methods = methods
+        self.simulated = frozenset(methods)
         self._schema = schema
         self._faults = faults
         self._record = record

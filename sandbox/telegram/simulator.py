@@ -98,6 +98,10 @@ class TelegramSimulator(GroupControls, PeopleControls):
         return self._api.requests
 
     @property
+    def simulated_methods(self) -> frozenset[str]:
+        return self._api.simulated
+
+    @property
     def bots(self) -> Sequence[SimBot]:
         return tuple(self._cloud.world.bots.values())
 
