@@ -129,6 +129,7 @@ class World:
     client: httpx.AsyncClient
     port: int
     stop: trio.Event
+    stopped: trio.Event
 
     async def connect(self) -> trio.SocketStream:
         return await trio.open_tcp_stream("127.0.0.1", self.port)
@@ -202,23 +203,22 @@ async def serve_world():
     """Serve an application over the given services: `world = await serve_world(services, **changes)`."""
     worlds: list[World] = []
 
-    async def serve_app(services: HttpServices, stop: trio.Event, task_status) -> None:
-        await serve(
-            create_app(services), "127.0.0.1", 0, shutdown_trigger=stop.wait, graceful_s=1.0, task_status=task_status
-        )
-
     async with trio.open_nursery() as nursery:
 
-        async def start(services: HttpServices, **changes) -> World:
+        async def start(services: HttpServices, *, graceful_s: float = 1.0, **changes) -> World:
             services = replace(services, **changes)
-            stop = trio.Event()
+            stop, stopped = trio.Event(), trio.Event()
 
             async def run(task_status) -> None:
-                await serve_app(services, stop, task_status)
+                app = create_app(services)
+                await serve(
+                    app, "127.0.0.1", 0, shutdown_trigger=stop.wait, graceful_s=graceful_s, task_status=task_status
+                )
+                stopped.set()
 
             bound = await nursery.start(run)
             client = httpx.AsyncClient(base_url=bound.url, timeout=30)
-            worlds.append(World(services.intake, services.health, services.metrics, client, bound.port, stop))
+            worlds.append(World(services.intake, services.health, services.metrics, client, bound.port, stop, stopped))
             return worlds[-1]
 
         yield start

@@ -7,7 +7,8 @@ import struct
 
 import pytest
 import trio
-import trio.testing
+
+from dealgram.http.app import create_app
 
 HEAD = (
     b"POST /telegram/key-of-bot-700 HTTP/1.1\r\nHost: x\r\n"
@@ -63,39 +64,62 @@ async def test_a_sender_that_does_not_wait_for_the_answer_at_all(world):
     assert world.intake.committed == [UPDATE] * 20
 
 
+async def test_a_disconnect_that_is_read_together_with_the_body(services):
+    """The server may hand over the body and the disconnect before the handler ran at all, in either order of tasks."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/telegram/key-of-bot-700",
+        "raw_path": b"/telegram/key-of-bot-700",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"x"), (b"x-telegram-bot-api-secret-token", b"the-secret-token")],
+        "extensions": {},
+    }
+    app = create_app(services)
+    for _ in range(40):  # trio shuffles the tasks of one batch
+        messages = [{"type": "http.request", "body": UPDATE, "more_body": False}, {"type": "http.disconnect"}]
+
+        async def receive(messages=messages):
+            return messages.pop(0)  # no checkpoint in between
+
+        async def send(message):
+            await trio.lowlevel.checkpoint()
+
+        await app(scope, receive, send)
+    assert services.intake.committed == [UPDATE] * 40
+
+
 async def test_half_a_body_is_never_committed_and_its_request_ends_with_the_sender(serve_world, services):
-    world = await serve_world(services, body_deadline_s=3600.0)
+    world = await serve_world(services, graceful_s=3600.0, body_deadline_s=3600.0)
     stream = await world.connect()
     await stream.send_all(REQUEST[:-1])
     await gone(world)
     hang_up(stream, hard=False)
-    await gone(world)
-    assert world.intake.commits_begun == 0
-    # The server can stop at once: no request waits for the rest of that body.
     await world.client.aclose()
     world.stop.set()
     with trio.fail_after(10):
-        await trio.testing.wait_all_tasks_blocked()
+        await world.stopped.wait()  # no request waits for the rest of that body
+    assert world.intake.commits_begun == 0
 
 
 async def test_a_stopping_server_lets_a_commit_finish(serve_world, services):
-    world = await serve_world(services, commit_deadline_s=30.0)
+    world = await serve_world(services, graceful_s=0.05, commit_deadline_s=30.0)
     proceed = trio.Event()
     world.intake.commit = proceed.wait
-    answers = []
-
-    async def send() -> None:
-        async with await world.connect() as stream:
-            await stream.send_all(REQUEST)
-            answers.append(await stream.receive_some(65536))
-
     with trio.fail_after(20):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(send)
+        async with await world.connect() as sender, await world.connect() as slow:
+            await sender.send_all(REQUEST)
             await world.intake.begun.wait()
+            await slow.send_all(REQUEST[:-1])
+            await gone(world)
             await world.client.aclose()
             world.stop.set()
-            await trio.sleep(1.5)  # past the server's graceful timeout of one second: its tasks are cancelled now
+            assert await slow.receive_some(65536) == b""  # the graceful time is over: every request is cancelled
             assert world.intake.committed == []
             proceed.set()
+            await world.stopped.wait()
     assert world.intake.committed == [UPDATE]
