@@ -17,7 +17,7 @@ import trio
 from dealgram.runtime.actor import ActorKind
 from dealgram.runtime.address import Address
 from dealgram.runtime.dead_letter import DeadLetter, Loss
-from dealgram.runtime.errors import RETRY, ActorCrashed, ActorStopped, judge
+from dealgram.runtime.errors import RETRY, ActorCrashed, ActorStopped, HandlerStuck, judge
 from dealgram.runtime.failure import Failure
 from dealgram.runtime.guard import split
 from dealgram.runtime.incarnation import LEFT, End, Incarnation, Left, Trouble
@@ -282,6 +282,8 @@ class Cell:
 
     def note_failure(self, failure: Failure) -> None:
         """Show a failure in health."""
+        if failure.kind == HandlerStuck.__name__:
+            self.services.counters.stuck_handlers += 1
         self._last_error = failure
         self._last_error_at = self.services.wall()
 

@@ -27,11 +27,9 @@ class Gate:
         self._waiting: deque[trio.Event] = deque()
 
     async def enter(self) -> None:
-        """Wait for a place and take it."""
-        await trio.lowlevel.checkpoint_if_cancelled()
+        """Wait for a place and take it. Not a checkpoint if there is one."""
         if self._inside < self._places:
             self._inside += 1
-            await trio.lowlevel.cancel_shielded_checkpoint()
             return
         turn = trio.Event()
         self._waiting.append(turn)

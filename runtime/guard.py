@@ -46,8 +46,8 @@ def hidden_by(cancelled: BaseException) -> Exception | None:
 
 
 def log_hidden(watch: Watch, error: Exception) -> None:
-    """Log a failure that cannot be acted upon, because its task is being cancelled."""
-    _log.error("failure in %s, beside its cancellation", watch.address, exc_info=error)
+    """Log a failure that nobody can act upon: its task is being cancelled, or its actor says good-bye."""
+    _log.error("failure in %s while it ends", watch.address, exc_info=error)
 
 
 def verdict_of(watch: Watch, error: Exception | None) -> Exception | None:

@@ -17,7 +17,7 @@ import trio
 from dealgram.runtime.actor import Actor, ActorContext
 from dealgram.runtime.address import Address
 from dealgram.runtime.dead_letter import DeadLetter, Loss
-from dealgram.runtime.errors import BURY, CRASH, EntryNotDone, judge
+from dealgram.runtime.errors import BURY, CRASH, EntryNotDone, HandlerStuck, judge
 from dealgram.runtime.failure import Failure
 from dealgram.runtime.gate import Ticket
 from dealgram.runtime.guard import guarded, hidden_by, log_hidden, split, verdict_of
@@ -73,6 +73,7 @@ class Incarnation:
 
     __slots__ = (
         "_last_handled_id",
+        "_nursery",
         "_opened",
         "_waits",
         "actor",
@@ -97,6 +98,7 @@ class Incarnation:
         self.trouble: Trouble | None = None  # what it crashed of
         self.in_hand: object | None = None
         self._opened: list[AnyLanes] | None = None
+        self._nursery: trio.Nursery | None = None  # open while lanes need it
         self._waits = 0  # Transient failures in a row
         self._last_handled_id = -1
 
@@ -122,6 +124,8 @@ class Incarnation:
         if self._opened is None:
             self._opened = []
         self._opened.append(lanes)
+        if self._nursery is not None:
+            lanes.attach(self._nursery)
         return lanes
 
     def lanes_changed(self) -> None:
@@ -181,11 +185,14 @@ class Incarnation:
     async def deactivate(self) -> None:
         """Let the actor say good-bye, within its hard limit. A failure is logged and changes nothing."""
         assert self.actor is not None
-        with trio.move_on_after(self.cell.kind.hard_limit_s):
-            outcome = await guarded(self.watch, self.actor.deactivate)
-            if outcome.error is not None:
-                self.cell.note_failure(Failure.of(outcome.error))
-                log_hidden(self.watch, outcome.error)
+        error: Exception | None = HandlerStuck(
+            f"deactivate() of {self.address} passed its hard limit and was cancelled"
+        )
+        with trio.move_on_after(self.cell.kind.hard_limit_s):  # here, waiting for a dependency counts too
+            error = (await guarded(self.watch, self.actor.deactivate)).error
+        if error is not None:
+            self.cell.note_failure(Failure.of(error))
+            log_hidden(self.watch, error)
 
     # --- the loop
 
@@ -193,6 +200,7 @@ class Incarnation:
         assert self._opened is not None
         try:
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 for lanes in self._opened:
                     lanes.attach(nursery)
                 end = await self._serve(nursery)
@@ -202,6 +210,7 @@ class Incarnation:
                         lanes.close()
                     nursery.cancel_scope.deadline = trio.current_time() + self.cell.kind.lane_grace_s
         finally:
+            self._nursery = None
             for lanes in self._opened:
                 lanes.detach()
         return end
@@ -300,8 +309,6 @@ class Incarnation:
         item, self.in_hand = self.in_hand, None
         if item is None:
             return None
-        if watch.stuck:
-            counters.stuck_handlers += 1
         error = verdict_of(watch, error)
         assert error is not None
         return self._judged(item, error)

@@ -80,6 +80,7 @@ class Watch:
 
     def leave(self) -> None:
         """No handler runs any more."""
+        self._task = None  # an alarm may keep this watch for a while; it must not keep the task
         self.scope = None
         self.depth = 0
         self.paused_at = None
