@@ -154,6 +154,7 @@ class HookSender:
     async def run(self) -> None:
         """Sends hooks until cancelled."""
         limits = httpx.Limits(max_connections=_SIDE_BY_SIDE * 2, max_keepalive_connections=_SIDE_BY_SIDE * 2)
+        await self._added.wait()  # a client takes a tenth of a second to make; many a simulator never needs one
         async with httpx.AsyncClient(timeout=None, limits=limits) as client, trio.open_nursery() as nursery:  # noqa: S113
             while True:
                 while self._queue:

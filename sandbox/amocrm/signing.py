@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 DATE_WINDOW_S = 900.0
@@ -38,7 +39,9 @@ def why_refused(
     except ValueError:
         return f"the header date is not an RFC 2822 date: {date!r}"
     if signed_at.tzinfo is None:
-        return f"the header date has no zone: {date!r}"
+        if not date.endswith("-0000"):  # which RFC 2822 reads as UTC said by someone who hides the local zone
+            return f"the header date has no zone: {date!r}"
+        signed_at = signed_at.replace(tzinfo=UTC)
     if abs(now - signed_at.timestamp()) > DATE_WINDOW_S:
         return f"the signature of {date!r} has expired"
     if content_type.split(";")[0].strip() != "application/json":

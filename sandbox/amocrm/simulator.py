@@ -285,12 +285,13 @@ class AmoSimulator(People):
         @app.route("/", defaults={"path": ""}, methods=methods, provide_automatic_options=False)
         @app.route("/<path:path>", methods=methods, provide_automatic_options=False)
         async def serve(path: str) -> Response:
+            data = await request.get_data(cache=False)
             raw = RawRequest(
                 method=request.method,
                 path=request.scope["raw_path"].decode("ascii"),
                 query=request.query_string.decode("ascii"),
                 headers={name.lower(): value for name, value in request.headers.items()},
-                body=await request.get_data(cache=False, as_text=False),
+                body=data if isinstance(data, bytes) else data.encode(),
             )
             operation, account = self._identify(raw)
             account_id = account.id if account is not None else 0
