@@ -291,6 +291,14 @@ class SimAccount:
         self.notes.setdefault((entity, entity_id), deque(maxlen=1000)).append(note)
         return note
 
+    def forget_integration(self) -> None:
+        """The sources go and the integration's ids mean nothing any more; people still see the old messages."""
+        self.forget_sources(list(self.sources))
+        self.chats_by_client.clear()
+        for message in self.messages_by_msgid.values():
+            message.msgid = None
+        self.messages_by_msgid.clear()
+
     def forget_sources(self, source_ids: Iterable[int]) -> None:
         for source_id in source_ids:
             source = self.sources.pop(source_id)

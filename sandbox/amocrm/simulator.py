@@ -192,10 +192,14 @@ class AmoSimulator(People):
         return oauth.issue_pair(self.world, account.id, (user or account.owner).id)
 
     def uninstall(self, account: SimAccount) -> None:
-        """What switching the integration off does: tokens die, the channel is disconnected, sources are gone."""
+        """What switching the integration off does: tokens die and the channel is disconnected.
+
+        Whether a later installation finds its sources and chats again is a switch.
+        """
         oauth.revoke(self.world, account)
         account.is_connected = False
-        account.forget_sources(list(account.sources))
+        if self.world.switches.after_uninstall == "forgotten":
+            account.forget_integration()
         self.world.events.publish("account", account_id=account.id)
 
     def disconnect(self, account: SimAccount) -> None:

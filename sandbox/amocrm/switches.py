@@ -37,6 +37,9 @@ class Switches:
     hook_newline: bool = False  # section 9: the body ends with a newline that is not signed
     hook_timeout_s: float = 5.0
 
+    # Removal of the integration
+    after_uninstall: Literal["kept", "forgotten"] = "kept"  # point 26: sources, chats and their links
+
     # REST v4
     source_limit: int = 100  # point 8
     source_id_length: int = 36  # point 8

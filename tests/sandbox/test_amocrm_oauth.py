@@ -100,6 +100,22 @@ async def test_uninstalling_revokes_everything(amo: Any) -> None:
     assert (await amo.rest("GET", "account", token=other)).json()["subdomain"] == "vasilek"
 
 
+@pytest.mark.parametrize("position", ["kept", "forgotten"])
+async def test_what_a_reinstallation_finds_is_a_switch(amo: Any, position: str) -> None:
+    amo.switch(after_uninstall=position)
+    await amo.rest("POST", "sources", [{"name": "Бот", "external_id": "tgb-1"}])
+    before = await amo.send(msgid="m1")
+    scope = amo.scope
+    amo.sim.uninstall(amo.account)
+    amo.token = amo.sim.issue_tokens(amo.account)[0]
+    connect = {"account_id": amo.account.amojo_id, "hook_api_version": "v2"}
+    again = await amo.signed("POST", f"{amo.sim.channel.id}/connect", connect)
+    assert again.json()["scope_id"] == scope
+    after = await amo.send(msgid="m1")
+    assert (after == before) is (position == "kept")
+    assert (await amo.rest("GET", "sources")).status_code == (200 if position == "kept" else 204)
+
+
 async def test_subdomain_by_refresh_token(amo: Any) -> None:
     _, refresh = amo.sim.issue_tokens(amo.account)
     path = "/oauth2/account/current/subdomain"
