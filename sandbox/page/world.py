@@ -71,7 +71,7 @@ def build_world(telegram: TelegramSimulator, amo: AmoSimulator) -> World:
     anna = telegram.add_person("Анна", "Смирнова", "anna_smirnova")
     igor = telegram.add_person("Игорь", "Петров", "igor_petrov")
     maria = telegram.add_person("Мария", "Кузнецова")
-    group = telegram.create_group("Кофейня «Полдень»: сайт и вывеска", anna, kind="group")
+    group = telegram.create_group("Кофейня «Полдень»", anna, kind="group")
     telegram.add_member(group, igor, by=anna)
     telegram.add_member(group, maria, by=anna)
     telegram.add_member(group, sales_bot, by=anna)

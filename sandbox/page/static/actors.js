@@ -18,8 +18,19 @@ const KINDS = { account: 'Аккаунт', bot: 'Бот', group: 'Группа',
 
 export function createActors(root) {
   const state = { filter: '', only: '', acted: new Map() };
-  const summary = h('div', { class: 'summary', role: 'group', 'aria-label': 'Сводка по состояниям', 'data-testid': 'health-summary' });
-  const filter = h('input', { class: 'field small', type: 'search', placeholder: 'Найти актора', 'aria-label': 'Найти актора', 'data-testid': 'actor-filter' });
+  const summary = h('div', {
+    class: 'summary',
+    role: 'group',
+    'aria-label': 'Сводка по состояниям',
+    'data-testid': 'health-summary',
+  });
+  const filter = h('input', {
+    class: 'field small',
+    type: 'search',
+    placeholder: 'Найти актора',
+    'aria-label': 'Найти актора',
+    'data-testid': 'actor-filter',
+  });
   const shown = h('span', { class: 'muted', 'data-testid': 'actor-count' });
   const body = h('tbody', null);
   const table = h(
@@ -28,16 +39,36 @@ export function createActors(root) {
     h(
       'thead',
       null,
-      h('tr', null, h('th', { scope: 'col' }, 'Актор'), head('Почта', 'Сообщений в почтовом ящике'), head('Журнал', 'Ждут в журнале'), head('Полосы', 'Полосы доставки: идут / ждут'), head('Сбои', 'Перезапусков'), head('Когда', 'Последнее действие')),
+      h(
+        'tr',
+        null,
+        h('th', { scope: 'col' }, 'Актор'),
+        head('Почта', 'Сообщений в почтовом ящике'),
+        head('Журнал', 'Ждут в журнале'),
+        head('Полосы', 'Полосы доставки: идут / ждут'),
+        head('Сбои', 'Перезапусков'),
+        head('Когда', 'Последнее действие'),
+      ),
     ),
     body,
   );
-  const scroller = h('div', { class: 'actors-scroll', tabindex: '0', role: 'region', 'aria-label': 'Таблица акторов' }, table);
+  const scroller = h(
+    'div',
+    { class: 'actors-scroll', tabindex: '0', role: 'region', 'aria-label': 'Таблица акторов' },
+    table,
+  );
   const silent = h('div', { class: 'silent', 'data-testid': 'health-silent', role: 'status' });
   const tools = h('div', { class: 'act-tools' }, h('label', { class: 'search' }, icon('search'), filter), shown);
 
   root.append(
-    h('header', { class: 'pane-head' }, h('span', { class: 'pane-mark' }, icon('pulse')), h('h2', null, 'Акторы'), h('span', { class: 'grow' }), h('span', { class: 'beat', 'data-testid': 'health-state' })),
+    h(
+      'header',
+      { class: 'pane-head' },
+      h('span', { class: 'pane-mark' }, icon('pulse')),
+      h('h2', null, 'Акторы'),
+      h('span', { class: 'grow' }),
+      h('span', { class: 'beat', 'data-testid': 'health-state' }),
+    ),
     summary,
     tools,
     scroller,
@@ -66,8 +97,15 @@ export function createActors(root) {
     const rows = health.actors
       .filter((actor) => !state.only || actor.state === state.only)
       .map((actor) => ({ ...actor, name: names.get(actor.address) || '' }))
-      .filter((actor) => !state.filter || `${actor.address} ${actor.name} ${actor.last_error || ''}`.toLowerCase().includes(state.filter));
-    shown.textContent = rows.length === health.total ? plural(health.total, 'актор', 'актора', 'акторов') : `${rows.length} из ${health.total}`;
+      .filter(
+        (actor) =>
+          !state.filter ||
+          `${actor.address} ${actor.name} ${actor.last_error || ''}`.toLowerCase().includes(state.filter),
+      );
+    shown.textContent =
+      rows.length === health.total
+        ? plural(health.total, 'актор', 'актора', 'акторов')
+        : `${rows.length} из ${health.total}`;
     reconcile(
       body,
       rows,
@@ -86,7 +124,11 @@ export function createActors(root) {
       h('h3', null, 'Сервис не отвечает'),
       h('p', null, health.reason),
       health.url ? h('code', null, health.url) : null,
-      h('p', { class: 'muted' }, 'Telegram и amoCRM в песочнице работают и без него: сообщения подождут, пока он вернётся.'),
+      h(
+        'p',
+        { class: 'muted' },
+        'Telegram и amoCRM в песочнице работают и без него: сообщения подождут, пока он вернётся.',
+      ),
     );
   }
 
@@ -129,7 +171,12 @@ export function createActors(root) {
     const busy = lanes.running + lanes.queued + lanes.waiting;
     return h(
       'tr',
-      { class: `actor ${actor.state}${moved ? ' moved' : ''}`, 'data-testid': 'actor', 'data-address': actor.address, 'data-state': actor.state },
+      {
+        class: `actor ${actor.state}${moved ? ' moved' : ''}`,
+        'data-testid': 'actor',
+        'data-address': actor.address,
+        'data-state': actor.state,
+      },
       h(
         'td',
         { class: 'actor-cell' },
@@ -141,8 +188,18 @@ export function createActors(root) {
             'div',
             { class: 'actor-text' },
             h('b', null, actor.name || `${KINDS[actor.kind] || actor.kind} ${actor.key}`),
-            h('span', { class: 'muted' }, actor.name ? `${KINDS[actor.kind] || actor.kind} · ${activity(actor)}` : activity(actor)),
-            actor.last_error ? h('span', { class: 'actor-error', title: actor.last_error, 'data-testid': 'actor-error' }, actor.last_error) : null,
+            h(
+              'span',
+              { class: 'muted' },
+              actor.name ? `${KINDS[actor.kind] || actor.kind} · ${activity(actor)}` : activity(actor),
+            ),
+            actor.last_error
+              ? h(
+                  'span',
+                  { class: 'actor-error', title: actor.last_error, 'data-testid': 'actor-error' },
+                  actor.last_error,
+                )
+              : null,
           ),
         ),
       ),
@@ -177,7 +234,8 @@ export function createActors(root) {
 
 const head = (text, title) => h('th', { scope: 'col', class: 'num', title }, text);
 
-const number = (label, value, extra = '') => h('td', { class: `num ${value ? extra : 'zero'}`.trim(), 'data-label': label }, value);
+const number = (label, value, extra = '') =>
+  h('td', { class: `num ${value ? extra : 'zero'}`.trim(), 'data-label': label }, value);
 
 function activity(actor) {
   const label = STATES[actor.state] || actor.state;

@@ -15,25 +15,54 @@ const MEMORY = 'dealgram.amocrm';
 
 export function createAmo(root, showPane) {
   const remembered = JSON.parse(sessionStorage.getItem(MEMORY) || '{}');
-  const state = { account: remembered.account || null, pipeline: remembered.pipeline || '', deal: remembered.deal || null, seen: {} };
+  const state = {
+    account: remembered.account || null,
+    pipeline: remembered.pipeline || '',
+    deal: remembered.deal || null,
+    seen: {},
+  };
   const accounts = h('select', { class: 'field small', 'aria-label': 'Аккаунт amoCRM', 'data-testid': 'account' });
   const pipelines = h('select', { class: 'field small', 'aria-label': 'Воронка', 'data-testid': 'pipeline' });
   const accountName = h('span', { class: 'amo-account', 'data-testid': 'account-name' });
-  const create = h('button', { type: 'button', class: 'button primary small', 'data-testid': 'new-deal' }, icon('plus'), 'Сделка');
+  const create = h(
+    'button',
+    { type: 'button', class: 'button primary small', 'data-testid': 'new-deal' },
+    icon('plus'),
+    'Сделка',
+  );
   const deals = h('div', { class: 'deals', role: 'list', 'aria-label': 'Сделки', 'data-testid': 'deals' });
   const none = h('p', { class: 'talk-empty', hidden: true }, 'Сделок в этой воронке пока нет.');
-  const unsorted = h('div', { class: 'unsorted', hidden: true, role: 'list', 'aria-label': 'Неразобранное', 'data-testid': 'unsorted' });
+  const unsorted = h('div', {
+    class: 'unsorted',
+    hidden: true,
+    role: 'list',
+    'aria-label': 'Неразобранное',
+    'data-testid': 'unsorted',
+  });
   const card = createDealCard();
 
   root.append(
-    h('header', { class: 'pane-head' }, h('span', { class: 'pane-mark' }, icon('deal')), h('h2', null, 'amoCRM'), accountName, accounts, h('span', { class: 'grow' }), pipelines, create),
+    h(
+      'header',
+      { class: 'pane-head' },
+      h('span', { class: 'pane-mark' }, icon('deal')),
+      h('h2', null, 'amoCRM'),
+      accountName,
+      accounts,
+      h('span', { class: 'grow' }),
+      pipelines,
+      create,
+    ),
     h('div', { class: 'amo-body' }, h('div', { class: 'amo-side' }, unsorted, none, deals), card.element),
   );
 
   const account = () => part('amocrm')?.accounts.find((one) => one.id === state.account);
 
   function remember() {
-    sessionStorage.setItem(MEMORY, JSON.stringify({ account: state.account, pipeline: state.pipeline, deal: state.deal }));
+    sessionStorage.setItem(
+      MEMORY,
+      JSON.stringify({ account: state.account, pipeline: state.pipeline, deal: state.deal }),
+    );
   }
 
   function openDeal(id) {
@@ -48,6 +77,14 @@ export function createAmo(root, showPane) {
       return true;
     }
     return false;
+  }
+
+  /** Shows a deal that was made a moment ago, as soon as it is there. */
+  function expectDeal(id) {
+    state.deal = id;
+    state.pipeline = '';
+    remember();
+    redraw();
   }
 
   onDealLink((id) => {
@@ -71,7 +108,7 @@ export function createAmo(root, showPane) {
     remember();
     redraw();
   });
-  create.addEventListener('click', () => newDeal(account(), state.pipeline, openDeal));
+  create.addEventListener('click', () => newDeal(account(), state.pipeline, expectDeal));
 
   function unread(deal) {
     const mark = `${state.account}/${deal.id}`;
@@ -85,7 +122,11 @@ export function createAmo(root, showPane) {
     if (!account()) state.account = world.accounts[0]?.id ?? null;
     const current = account();
     if (!current) return;
-    fillSelect(accounts, world.accounts.map((one) => [one.id, one.name]), current.id);
+    fillSelect(
+      accounts,
+      world.accounts.map((one) => [one.id, one.name]),
+      current.id,
+    );
     accounts.hidden = world.accounts.length < 2;
     accountName.hidden = !accounts.hidden;
     accountName.textContent = current.name;
@@ -104,7 +145,7 @@ export function createAmo(root, showPane) {
     unsorted.hidden = !current.unsorted.length;
     const settle = async (one, accept) => {
       const answer = await act('amocrm/unsorted', { account: current.id, uid: one.uid, accept });
-      if (answer && answer.deal && !openDeal(answer.deal)) setTimeout(() => openDeal(answer.deal), 400);
+      if (answer && answer.deal) expectDeal(answer.deal);
     };
     reconcile(
       unsorted,
@@ -121,8 +162,16 @@ export function createAmo(root, showPane) {
           h(
             'span',
             { class: 'unsorted-actions' },
-            h('button', { type: 'button', class: 'pill', 'data-testid': 'unsorted-accept', onclick: () => settle(one, true) }, icon('check'), 'Принять'),
-            h('button', { type: 'button', class: 'pill', 'data-testid': 'unsorted-decline', onclick: () => settle(one, false) }, icon('close'), 'Отклонить'),
+            h(
+              'button',
+              { type: 'button', class: 'pill', 'data-testid': 'unsorted-accept', onclick: () => settle(one, true) },
+              'Принять',
+            ),
+            h(
+              'button',
+              { type: 'button', class: 'pill', 'data-testid': 'unsorted-decline', onclick: () => settle(one, false) },
+              'Отклонить',
+            ),
           ),
         ),
     );
@@ -149,9 +198,19 @@ export function createAmo(root, showPane) {
               'data-name': deal.name,
               onclick: () => openDeal(deal.id),
             },
-            h('span', { class: 'deal-top' }, h('span', { class: 'deal-name' }, deal.name), h('time', null, deal.last ? time(deal.last.at) : '')),
-            h('span', { class: 'deal-last' }, deal.last ? `${deal.last.author}: ${deal.last.text}` : 'Переписки пока нет'),
-            h('span', { class: 'deal-bottom' }, stage(deal), h('span', { class: 'deal-id' }, `№ ${deal.id}`)),
+            h(
+              'span',
+              { class: 'deal-top' },
+              h('span', { class: 'deal-name' }, deal.name),
+              h('time', null, deal.last ? time(deal.last.at) : ''),
+            ),
+            h(
+              'span',
+              { class: 'deal-last' },
+              h('span', { class: 'deal-id' }, `${deal.id} `),
+              deal.last ? `${deal.last.author}: ${deal.last.text}` : 'переписки пока нет',
+            ),
+            h('span', { class: 'deal-bottom' }, stage(deal)),
             unread(deal) ? h('span', { class: 'unread', 'aria-label': 'есть новые' }) : null,
           ),
         ),
@@ -164,24 +223,41 @@ export function createAmo(root, showPane) {
 }
 
 function newDeal(account, pipeline, onCreated) {
-  const name = h('input', { class: 'field', required: true, maxlength: '255', placeholder: 'Например: Сайт для кофейни', 'data-testid': 'new-deal-name' });
+  const name = h('input', {
+    class: 'field',
+    required: true,
+    maxlength: '255',
+    placeholder: 'Например: Сайт для кофейни',
+    'data-testid': 'new-deal-name',
+  });
   const where = h('select', { class: 'field', 'data-testid': 'new-deal-pipeline' });
-  fillSelect(where, account.pipelines.map((one) => [one.id, one.name]), pipeline || undefined);
+  fillSelect(
+    where,
+    account.pipelines.map((one) => [one.id, one.name]),
+    pipeline || undefined,
+  );
   openDialog('Новая Сделка', 'new-deal-dialog', (close) => {
     const form = h(
       'form',
       { class: 'stack' },
       h('label', { class: 'label' }, 'Название', name),
       h('label', { class: 'label' }, 'Воронка', where),
-      h('div', { class: 'dialog-actions' }, h('button', { type: 'submit', class: 'button primary', 'data-testid': 'new-deal-create' }, 'Создать')),
+      h(
+        'div',
+        { class: 'dialog-actions' },
+        h('button', { type: 'submit', class: 'button primary', 'data-testid': 'new-deal-create' }, 'Создать'),
+      ),
     );
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
-      const answer = await act('amocrm/deals', { account: account.id, pipeline: Number(where.value), name: name.value });
+      const answer = await act('amocrm/deals', {
+        account: account.id,
+        pipeline: Number(where.value),
+        name: name.value,
+      });
       if (!answer) return;
       close();
-      // The deal may be drawn a moment before or after this answer: the choice holds for both.
-      if (!onCreated(answer.deal)) setTimeout(() => onCreated(answer.deal), 400);
+      onCreated(answer.deal);
       toast(`Сделка создана, её ID — ${answer.deal}.`);
     });
     return form;

@@ -3,7 +3,7 @@
  *
  * data-testid, for tests (ids in angle brackets are those of the simulators):
  *   page       tab-telegram tab-amocrm tab-actors · pane-telegram pane-amocrm pane-actors · link-state[data-state=online|offline]
- *              toast[data-kind=info|error|telegram] · guide-open guide-close · dialog-close
+ *              toast[data-kind=info|error|telegram] · guide-open guide-close guide-done · dialog-close
  *   Telegram   person-<id>[data-name] · chats · chat-<key>[data-title] (private p<bot>:<person>, group g<chat>) · chat-title ·
  *              messages · message[data-message][data-from][data-own] > message-text · service-message · keyboard · inline-button ·
  *              reply · reply-bar · reply-cancel · telegram-input · telegram-send · menu-command · deal-link[data-deal] · command ·

@@ -4,13 +4,20 @@
  */
 
 import { act } from './api.js';
-import { avatar, day, fitHeight, h, hue, icon, keepAtEnd, reconcile, time } from './dom.js';
-import { formatted, linkified } from './richtext.js';
+import { bubble, service } from './bubble.js';
+import { day, fitHeight, h, icon, keepAtEnd, reconcile } from './dom.js';
 import { part } from './store.js';
 import { toast } from './toast.js';
 
 export function createConversation({ reload }) {
-  const list = h('div', { class: 'messages', role: 'log', 'aria-live': 'polite', 'aria-label': 'Сообщения', tabindex: '0', 'data-testid': 'messages' });
+  const list = h('div', {
+    class: 'messages',
+    role: 'log',
+    'aria-live': 'polite',
+    'aria-label': 'Сообщения',
+    tabindex: '0',
+    'data-testid': 'messages',
+  });
   const items = h('div', { class: 'messages-in' });
   const empty = h('p', { class: 'talk-empty' }, 'Сообщений пока нет. Напишите первое.');
   list.append(empty, items);
@@ -26,10 +33,26 @@ export function createConversation({ reload }) {
   });
   const menu = h(
     'button',
-    { type: 'button', class: 'tool', title: 'Написать /menu', 'aria-label': 'Написать команду menu', 'data-testid': 'menu-command' },
+    {
+      type: 'button',
+      class: 'tool',
+      title: 'Написать /menu',
+      'aria-label': 'Написать команду menu',
+      'data-testid': 'menu-command',
+    },
     icon('slash'),
   );
-  const sendButton = h('button', { type: 'submit', class: 'send', 'aria-label': 'Отправить', title: 'Отправить (Enter)', 'data-testid': 'telegram-send' }, icon('send'));
+  const sendButton = h(
+    'button',
+    {
+      type: 'submit',
+      class: 'send',
+      'aria-label': 'Отправить',
+      title: 'Отправить (Enter)',
+      'data-testid': 'telegram-send',
+    },
+    icon('send'),
+  );
   const form = h('form', { class: 'composer' }, menu, input, sendButton);
 
   const state = { person: null, chat: null, replies: {}, drafts: {}, forced: {}, pressed: new Map() };
@@ -88,7 +111,12 @@ export function createConversation({ reload }) {
   async function press(message, button, element) {
     element.setAttribute('aria-busy', 'true');
     element.disabled = true;
-    const answer = await act('telegram/press', { person: state.person, chat: state.chat.key, message: message.id, data: button.data });
+    const answer = await act('telegram/press', {
+      person: state.person,
+      chat: state.chat.key,
+      message: message.id,
+      data: button.data,
+    });
     if (answer) state.pressed.set(String(answer.callback), element);
     const release = () => {
       element.removeAttribute('aria-busy');
@@ -133,11 +161,25 @@ export function createConversation({ reload }) {
       rows,
       (row) => row.key,
       (row) => JSON.stringify([row, person, state.replies[mark()] === row.message?.id]),
-      (row) => (row.day ? h('div', { class: 'day' }, h('span', null, row.day)) : row.message.service ? service(row.message) : bubble(row)),
+      (row) =>
+        row.day
+          ? h('div', { class: 'day' }, h('span', null, row.day))
+          : row.message.service
+            ? service(row.message)
+            : bubble(row, {
+                person,
+                group: Boolean(chat.group),
+                chosen: !row.message.old && state.replies[mark()] === row.message.id,
+                reply: () => setReply(row.message.id),
+                send,
+                press,
+                reveal,
+              }),
     );
     empty.hidden = rows.length > 0;
-    if (switched || (rows.length && rows[rows.length - 1].message.from.id === person && state.last !== rows[rows.length - 1].key)) toEnd();
-    state.last = rows.length ? rows[rows.length - 1].key : null;
+    const last = rows[rows.length - 1];
+    if (switched || (last && last.message.from.id === person && state.last !== last.key)) toEnd();
+    state.last = last ? last.key : null;
     form.hidden = !chat;
     menu.hidden = !chat || !chat.menu;
     drawReply(messages);
@@ -157,70 +199,15 @@ export function createConversation({ reload }) {
       const before = messages[index - 1];
       const after = messages[index + 1];
       const same = (other) => other && !other.service && other.from.id === message.from.id && day(other.date) === date;
-      rows.push({ key: message.old ? `old-${message.id}` : message.id, message, first: shown !== date || !same(before), last: !same(after) });
+      rows.push({
+        key: message.old ? `old-${message.id}` : message.id,
+        message,
+        first: shown !== date || !same(before),
+        last: !same(after),
+      });
       shown = date;
     });
     return rows;
-  }
-
-  const service = (message) => h('div', { class: 'service', 'data-testid': 'service-message' }, h('span', null, message.text));
-
-  function bubble({ message, first, last }) {
-    const own = message.from.id === state.person;
-    const group = Boolean(state.chat && state.chat.group);
-    const reply = () => setReply(message.id);
-    const body = h(
-      'div',
-      {
-        class: 'bubble',
-        onclick: (event) => {
-          if (!message.old && !event.target.closest('a, button') && String(window.getSelection()) === '') reply();
-        },
-      },
-      group && !own && first ? h('span', { class: `bubble-from hue-text-${hue(message.from.name)}` }, message.from.name, message.from.bot ? h('i', null, 'бот') : null) : null,
-      message.reply
-        ? h('button', { type: 'button', class: 'quote', onclick: () => reveal(message.reply.id) }, h('strong', null, message.reply.name), h('span', null, message.reply.text))
-        : null,
-      message.kind ? h('span', { class: 'bubble-kind' }, message.kind) : null,
-      h('span', { class: 'bubble-text', 'data-testid': 'message-text' }, formatted(message.text, message.entities, (command) => send(command))),
-      h('span', { class: 'bubble-meta' }, message.edited ? 'изменено ' : '', h('time', null, time(message.date))),
-      message.old ? null : h('button', { type: 'button', class: 'bubble-reply', title: 'Ответить', 'aria-label': `Ответить на сообщение: ${message.from.name}`, 'data-focus': `reply-${message.id}`, 'data-testid': 'reply', onclick: reply }, icon('reply')),
-    );
-    return h(
-      'div',
-      {
-        class: `message ${own ? 'own' : 'other'}${first ? ' first' : ''}${last ? ' last' : ''}${!message.old && state.replies[mark()] === message.id ? ' chosen' : ''}`,
-        'data-testid': 'message',
-        'data-message': message.old ? null : message.id,
-        'data-from': message.from.name,
-        'data-own': String(own),
-      },
-      group && !own ? (last ? avatar(message.from.name) : h('span', { class: 'avatar-room' })) : null,
-      h('div', { class: 'bubble-column' }, body, message.keyboard ? keyboard(message) : null),
-    );
-  }
-
-  function keyboard(message) {
-    return h(
-      'div',
-      { class: 'keyboard', role: 'group', 'aria-label': 'Кнопки сообщения', 'data-testid': 'keyboard' },
-      message.keyboard.map((row) => h('div', { class: 'keyboard-row' }, row.map((button) => keyboardButton(message, button)))),
-    );
-  }
-
-  function keyboardButton(message, button) {
-    if (button.url) {
-      const anchor = linkified(button.url)[0];
-      if (anchor instanceof Element) {
-        anchor.textContent = button.text;
-        anchor.className = 'key';
-        return anchor;
-      }
-    }
-    const element = h('button', { type: 'button', class: 'key', 'data-focus': `key-${message.id}-${button.data}`, 'data-testid': 'inline-button' }, button.text);
-    if (button.data === null || message.old) element.disabled = true;
-    else element.addEventListener('click', () => press(message, button, element));
-    return element;
   }
 
   function reveal(id) {
@@ -241,8 +228,23 @@ export function createConversation({ reload }) {
     }
     replyBar.replaceChildren(
       icon('reply'),
-      h('div', { class: 'reply-text' }, h('strong', null, message.force_reply ? `${message.from.name} ждёт ответа` : message.from.name), h('span', null, message.text || message.kind)),
-      h('button', { type: 'button', class: 'plain', 'aria-label': 'Не отвечать', 'data-testid': 'reply-cancel', onclick: () => setReply(null) }, icon('close')),
+      h(
+        'div',
+        { class: 'reply-text' },
+        h('strong', null, message.force_reply ? `${message.from.name} ждёт ответа` : message.from.name),
+        h('span', null, message.text || message.kind),
+      ),
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'plain',
+          'aria-label': 'Не отвечать',
+          'data-testid': 'reply-cancel',
+          onclick: () => setReply(null),
+        },
+        icon('close'),
+      ),
     );
   }
 

@@ -4,40 +4,71 @@
  */
 
 import { act } from './api.js';
-import { avatar, day, fillSelect, fitHeight, h, icon, keepAtEnd, reconcile, time } from './dom.js';
-import { linkified } from './richtext.js';
+import { avatar, day, fillSelect, fitHeight, h, icon, keepAtEnd, reconcile } from './dom.js';
+import { feedItem } from './feeditem.js';
 import { part } from './store.js';
 import { toast } from './toast.js';
 
-const STATUS = {
-  sent: ['check', 'отправлено'],
-  delivered: ['checks', 'доставлено'],
-  read: ['checks', 'прочитано'],
-  error: ['alert', 'не доставлено'],
-  pending: ['clock', 'отправляется'],
-};
-
 export function createDealCard() {
   const head = h('header', { class: 'card-head' });
-  const contacts = h('div', { class: 'contacts', role: 'list', 'aria-label': 'Контакты Сделки', 'data-testid': 'contacts' });
-  const feed = h('div', { class: 'feed', role: 'log', 'aria-live': 'polite', 'aria-label': 'Лента Сделки', tabindex: '0', 'data-testid': 'feed' });
+  const contacts = h('div', {
+    class: 'contacts',
+    role: 'list',
+    'aria-label': 'Контакты Сделки',
+    'data-testid': 'contacts',
+  });
+  const feed = h('div', {
+    class: 'feed',
+    role: 'log',
+    'aria-live': 'polite',
+    'aria-label': 'Лента Сделки',
+    tabindex: '0',
+    'data-testid': 'feed',
+  });
   const items = h('div', { class: 'feed-in' });
   const empty = h('div', { class: 'feed-empty' });
   feed.append(empty, items);
   const toEnd = keepAtEnd(feed, items);
-  const chats = h('select', { class: 'field bare', 'aria-label': 'В какой чат ответить', 'data-testid': 'chat-select' });
+  const chats = h('select', {
+    class: 'field bare',
+    'aria-label': 'В какой чат ответить',
+    'data-testid': 'chat-select',
+  });
   const managers = h('select', { class: 'field bare', 'aria-label': 'Кто отвечает', 'data-testid': 'manager-select' });
-  const input = h('textarea', { class: 'write', rows: '1', maxlength: '20000', placeholder: 'Ответить клиенту', 'aria-label': 'Ответ клиенту', 'data-testid': 'amo-input' });
-  const sendButton = h('button', { type: 'submit', class: 'button primary small', 'data-testid': 'amo-send' }, 'Отправить');
+  const input = h('textarea', {
+    class: 'write',
+    rows: '1',
+    maxlength: '20000',
+    placeholder: 'Ответить клиенту',
+    'aria-label': 'Ответ клиенту',
+    'data-testid': 'amo-input',
+  });
+  const sendButton = h(
+    'button',
+    { type: 'submit', class: 'button primary small', 'data-testid': 'amo-send' },
+    'Отправить',
+  );
   const replyBar = h('div', { class: 'reply-bar', hidden: true, 'data-testid': 'amo-reply-bar' });
   const form = h(
     'form',
     { class: 'amo-composer' },
-    h('div', { class: 'amo-route' }, h('label', null, h('span', null, 'Чат с'), chats), h('label', null, h('span', null, 'от'), managers)),
+    h(
+      'div',
+      { class: 'amo-route' },
+      h('label', null, h('span', null, 'Чат с'), chats),
+      h('label', null, h('span', null, 'от'), managers),
+    ),
     replyBar,
     h('div', { class: 'amo-write' }, input, sendButton),
   );
-  const element = h('article', { class: 'card', 'aria-label': 'Карточка Сделки', 'data-testid': 'deal-card' }, head, contacts, feed, form);
+  const element = h(
+    'article',
+    { class: 'card', 'aria-label': 'Карточка Сделки', 'data-testid': 'deal-card' },
+    head,
+    contacts,
+    feed,
+    form,
+  );
   const state = { account: null, deal: null, drafts: {}, chats: {}, replies: {} };
   const mark = () => (state.deal ? `${state.account.id}/${state.deal.id}` : '');
 
@@ -104,7 +135,10 @@ export function createDealCard() {
     drawHead(account, deal);
     drawContacts(detail);
     drawFeed(detail, switched);
-    fillSelect(managers, account.users.map((user) => [user.id, user.name]));
+    fillSelect(
+      managers,
+      account.users.map((user) => [user.id, user.name]),
+    );
     drawChats(detail);
     drawReply();
     if (switched) {
@@ -119,7 +153,7 @@ export function createDealCard() {
     fillSelect(chats, options, state.chats[mark()] ?? options[0][0]);
     chats.disabled = !detail.chats.length;
     input.disabled = !detail.chats.length;
-    input.placeholder = detail.chats.length ? 'Ответить клиенту' : 'Чат появится с первым сообщением';
+    input.placeholder = detail.chats.length ? 'Ответить клиенту' : 'Пока некому ответить';
   }
 
   function drawHead(account, deal) {
@@ -128,19 +162,28 @@ export function createDealCard() {
     head.signature = signature;
     const pipeline = account.pipelines.find((one) => one.id === deal.pipeline);
     head.replaceChildren(
-      h('div', { class: 'card-title' }, h('h3', { 'data-testid': 'deal-name' }, deal.name), closeButton(account, deal)),
+      h('h3', { 'data-testid': 'deal-name' }, deal.name),
       h(
         'div',
         { class: 'card-facts' },
         h(
           'button',
-          { type: 'button', class: 'copy', title: 'Скопировать ID Сделки', 'aria-label': `Скопировать ID Сделки ${deal.id}`, 'data-testid': 'copy-deal-id', 'data-deal': deal.id, onclick: () => copy(String(deal.id)) },
+          {
+            type: 'button',
+            class: 'copy',
+            title: 'Скопировать ID Сделки',
+            'aria-label': `Скопировать ID Сделки ${deal.id}`,
+            'data-testid': 'copy-deal-id',
+            'data-deal': deal.id,
+            onclick: () => copy(String(deal.id)),
+          },
           h('span', null, 'ID'),
           h('b', { 'data-testid': 'deal-id' }, deal.id),
           icon('copy'),
         ),
         stage(deal),
         h('span', { class: 'muted' }, pipeline ? pipeline.name : ''),
+        closeButton(account, deal),
       ),
     );
   }
@@ -151,7 +194,7 @@ export function createDealCard() {
       'button',
       {
         type: 'button',
-        class: 'tool with-text',
+        class: 'ghost card-close',
         title: deal.closed ? 'Вернуть Сделку в работу' : 'Закрыть Сделку как успешную',
         'data-testid': deal.closed ? 'reopen-deal' : 'close-deal',
         onclick: () => act(path, { account: account.id, deal: deal.id }),
@@ -170,7 +213,12 @@ export function createDealCard() {
       (contact) =>
         h(
           'span',
-          { class: 'contact', role: 'listitem', title: contact.telegram_id ? `Telegram ID ${contact.telegram_id}` : 'Контакт', 'data-testid': `contact-${contact.id}` },
+          {
+            class: 'contact',
+            role: 'listitem',
+            title: contact.telegram_id ? `Telegram ID ${contact.telegram_id}` : 'Контакт',
+            'data-testid': `contact-${contact.id}`,
+          },
           avatar(contact.name, 'mini'),
           contact.name,
         ),
@@ -191,48 +239,16 @@ export function createDealCard() {
       rows,
       (row) => row.key,
       (row) => JSON.stringify(row),
-      (row) => (row.day ? h('div', { class: 'feed-day' }, row.day) : feedItem(row.item)),
+      (row) => (row.day ? h('div', { class: 'feed-day' }, row.day) : feedItem(row.item, answerTo)),
     );
     empty.hidden = detail.feed.length > 0;
     if (!empty.firstChild) {
-      empty.append(icon('note'), h('p', null, 'Здесь появится переписка. Свяжите со Сделкой группу в Telegram или напишите боту в личный чат.'));
+      empty.append(
+        icon('note'),
+        h('p', null, 'Здесь появится переписка. Свяжите со Сделкой группу в Telegram или напишите боту в личный чат.'),
+      );
     }
     if (switched) toEnd();
-  }
-
-  function feedItem(item) {
-    if (item.role === 'note') {
-      return h('div', { class: 'feed-note', 'data-testid': 'feed-note' }, icon('note'), h('div', null, h('span', { class: 'muted' }, item.author, ' · ', time(item.at)), h('p', null, linkified(item.text))));
-    }
-    const [sign, label] = STATUS[item.status] || [];
-    return h(
-      'div',
-      {
-        class: `feed-item ${item.role}${item.status === 'error' ? ' failed' : ''}`,
-        'data-testid': 'feed-item',
-        'data-role': item.role,
-        'data-author': item.author,
-        'data-status': item.status || null,
-        'data-conversation': item.conversation_id || null,
-      },
-      avatar(item.author, item.role === 'manager' ? 'of-manager' : item.role === 'bot' ? 'of-bot' : ''),
-      h(
-        'div',
-        { class: 'feed-box' },
-        h('div', { class: 'feed-line' }, h('strong', null, item.author), item.conversation ? h('span', { class: 'feed-chat', title: item.conversation }, item.role === 'client' ? item.conversation : `→ ${item.conversation}`) : null),
-        item.reply ? h('div', { class: 'quote' }, h('strong', null, item.reply.author), h('span', null, item.reply.text)) : null,
-        item.kind ? h('span', { class: 'bubble-kind' }, item.kind) : null,
-        h('div', { class: 'feed-text', 'data-testid': 'feed-text' }, linkified(item.text)),
-        item.error ? h('div', { class: 'feed-error', 'data-testid': 'feed-error' }, item.error) : null,
-        h(
-          'div',
-          { class: 'feed-meta' },
-          item.chat && item.role !== 'bot' ? h('button', { type: 'button', class: 'feed-reply', 'data-focus': `feed-reply-${item.id}`, 'data-testid': 'feed-reply', onclick: () => answerTo(item) }, 'Ответить') : null,
-          h('time', null, time(item.at)),
-          sign ? h('span', { class: `status status-${item.status}`, title: label, role: 'img', 'aria-label': label }, icon(sign)) : null,
-        ),
-      ),
-    );
   }
 
   function answerTo(item) {
@@ -255,7 +271,11 @@ export function createDealCard() {
     replyBar.replaceChildren(
       icon('reply'),
       h('div', { class: 'reply-text' }, h('strong', null, item.author), h('span', null, item.text)),
-      h('button', { type: 'button', class: 'plain', 'aria-label': 'Не отвечать на сообщение', onclick: cancel }, icon('close')),
+      h(
+        'button',
+        { type: 'button', class: 'plain', 'aria-label': 'Не отвечать на сообщение', onclick: cancel },
+        icon('close'),
+      ),
     );
   }
 

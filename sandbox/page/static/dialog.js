@@ -11,7 +11,11 @@ export function openDialog(title, testid, fill) {
       'header',
       { class: 'dialog-head' },
       h('h2', null, title),
-      h('button', { type: 'button', class: 'plain', 'aria-label': 'Закрыть', onclick: close, 'data-testid': 'dialog-close' }, icon('close')),
+      h(
+        'button',
+        { type: 'button', class: 'plain', 'aria-label': 'Закрыть', onclick: close, 'data-testid': 'dialog-close' },
+        icon('close'),
+      ),
     ),
     h('div', { class: 'dialog-body' }, fill(close)),
   );

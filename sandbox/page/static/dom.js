@@ -9,7 +9,8 @@ const SVG = 'http://www.w3.org/2000/svg';
 const ICONS = {
   send: 'M4.5 12 3 4.5 21 12 3 19.5 4.5 12Zm0 0H12',
   plus: 'M12 5v14M5 12h14',
-  people: 'M16 20v-1.5a3.5 3.5 0 0 0-3.5-3.5h-6A3.5 3.5 0 0 0 3 18.5V20M9.5 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M21 20v-1.5a3.5 3.5 0 0 0-2.6-3.4M15.5 4.7a3.5 3.5 0 0 1 0 6.6',
+  people:
+    'M16 20v-1.5a3.5 3.5 0 0 0-3.5-3.5h-6A3.5 3.5 0 0 0 3 18.5V20M9.5 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7M21 20v-1.5a3.5 3.5 0 0 0-2.6-3.4M15.5 4.7a3.5 3.5 0 0 1 0 6.6',
   bot: 'M5.5 9h13A1.5 1.5 0 0 1 20 10.5v8a1.5 1.5 0 0 1-1.5 1.5h-13A1.5 1.5 0 0 1 4 18.5v-8A1.5 1.5 0 0 1 5.5 9ZM12 9V5.5M12 5.5a1 1 0 1 0 0-2 1 1 0 0 0 0 2M9 13.5v1.5M15 13.5v1.5',
   reply: 'M9 7 4 12l5 5M4 12h10a6 6 0 0 1 6 6v1',
   close: 'M6 6l12 12M18 6 6 18',
@@ -64,14 +65,18 @@ export function icon(name, extra = '') {
 
 /** A round avatar with initials; its colour follows from the name, so one person looks the same in both panes. */
 export function avatar(name, extra = '') {
-  const letters = name.replace(/[^\p{L}\p{N}\s]/gu, ' ').trim().split(/\s+/).filter(Boolean);
+  const letters = name
+    .replace(/[^\p{L}\p{N}\s]/gu, ' ')
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean);
   const initials = (letters.length > 1 ? letters[0][0] + letters[1][0] : (letters[0] || '•').slice(0, 1)).toUpperCase();
   return h('span', { class: `avatar hue-${hue(name)} ${extra}`.trim(), 'aria-hidden': 'true' }, initials);
 }
 
 export function hue(name) {
-  let sum = 0;
-  for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 9973;
+  let sum = 11;
+  for (const letter of name) sum = (sum * 67 + letter.codePointAt(0)) % 9973;
   return sum % 7;
 }
 
@@ -96,7 +101,8 @@ export function reconcile(container, items, key, sign, render) {
         const mark = element.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
         if (place === element) place = made;
         element.replaceWith(made);
-        if (mark !== undefined) (made.dataset.focus === mark ? made : made.querySelector(`[data-focus="${CSS.escape(mark)}"]`))?.focus();
+        if (mark !== undefined)
+          (made.dataset.focus === mark ? made : made.querySelector(`[data-focus="${CSS.escape(mark)}"]`))?.focus();
       }
       element = made;
     }
@@ -115,7 +121,8 @@ export function fillSelect(select, options, wanted) {
     select.signature = signature;
     if (options.some(([value]) => String(value) === kept)) select.value = kept;
   }
-  if (wanted !== undefined && options.some(([value]) => String(value) === String(wanted))) select.value = String(wanted);
+  if (wanted !== undefined && options.some(([value]) => String(value) === String(wanted)))
+    select.value = String(wanted);
 }
 
 /** Keeps a scrolled list at its end while the reader is there, whatever grows or is shown anew. Returns "go to the end". */

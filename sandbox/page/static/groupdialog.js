@@ -8,7 +8,14 @@ import { watch } from './store.js';
 const STATUS = { creator: 'владелец', administrator: 'администратор', member: 'участник', restricted: 'ограничен' };
 
 export function openNewGroupDialog(world, person, onCreated) {
-  const name = h('input', { class: 'field', name: 'title', required: true, maxlength: '128', placeholder: 'Например: Ремонт офиса', 'data-testid': 'new-group-title' });
+  const name = h('input', {
+    class: 'field',
+    name: 'title',
+    required: true,
+    maxlength: '128',
+    placeholder: 'Например: Ремонт офиса',
+    'data-testid': 'new-group-title',
+  });
   const choices = [
     ...world.people.filter((one) => one.id !== person).map((one) => choice(one, one.name, false)),
     ...world.bots.map((bot) => choice(bot, bot.name, true)),
@@ -25,7 +32,11 @@ export function openNewGroupDialog(world, person, onCreated) {
         h('input', { type: 'checkbox', name: 'supergroup', 'data-testid': 'new-group-supergroup' }),
         h('span', null, 'Сразу супергруппа'),
       ),
-      h('div', { class: 'dialog-actions' }, h('button', { type: 'submit', class: 'button primary', 'data-testid': 'new-group-create' }, 'Создать')),
+      h(
+        'div',
+        { class: 'dialog-actions' },
+        h('button', { type: 'submit', class: 'button primary', 'data-testid': 'new-group-create' }, 'Создать'),
+      ),
     );
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
@@ -48,7 +59,12 @@ function choice(who, name, bot) {
   return h(
     'label',
     { class: 'choice' },
-    h('input', { type: 'checkbox', name: 'member', value: String(who.id), 'data-testid': `new-group-member-${who.id}` }),
+    h('input', {
+      type: 'checkbox',
+      name: 'member',
+      value: String(who.id),
+      'data-testid': `new-group-member-${who.id}`,
+    }),
     avatar(name, bot ? 'of-bot' : ''),
     h('span', null, name, bot ? h('i', { class: 'tag' }, 'бот') : null),
   );
@@ -79,7 +95,11 @@ function members(state, group, person) {
   const others = [...state.people, ...state.bots].filter((one) => !inside.has(one.id));
   const change = (path, extra) => act(`telegram/${path}`, { person, group: group.id, ...extra });
   return [
-    h('ul', { class: 'members' }, group.members.map((member) => memberRow(member, person, change))),
+    h(
+      'ul',
+      { class: 'members' },
+      group.members.map((member) => memberRow(member, person, change)),
+    ),
     others.length
       ? h(
           'div',
@@ -88,7 +108,12 @@ function members(state, group, person) {
           others.map((one) =>
             h(
               'button',
-              { type: 'button', class: 'pill', 'data-testid': `add-member-${one.id}`, onclick: () => change('members/add', { member: one.id }) },
+              {
+                type: 'button',
+                class: 'pill',
+                'data-testid': `add-member-${one.id}`,
+                onclick: () => change('members/add', { member: one.id }),
+              },
               icon('plus'),
               one.name,
             ),
@@ -99,8 +124,17 @@ function members(state, group, person) {
       ? h(
           'div',
           { class: 'upgrade' },
-          h('p', null, 'Telegram сам превращает большую группу в супергруппу, и у неё меняется номер. Связи со Сделками при этом сохраняются.'),
-          h('button', { type: 'button', class: 'button', 'data-testid': 'upgrade-group', onclick: () => change('upgrade', {}) }, icon('up'), 'Сделать супергруппой'),
+          h(
+            'p',
+            null,
+            'Telegram сам превращает большую группу в супергруппу, и у неё меняется номер. Связи со Сделками при этом сохраняются.',
+          ),
+          h(
+            'button',
+            { type: 'button', class: 'button', 'data-testid': 'upgrade-group', onclick: () => change('upgrade', {}) },
+            icon('up'),
+            'Сделать супергруппой',
+          ),
         )
       : null,
   ].filter(Boolean);
@@ -112,7 +146,12 @@ function memberRow(member, person, change) {
     'li',
     { class: 'member', 'data-testid': `member-${member.id}` },
     avatar(member.name, member.bot ? 'of-bot' : ''),
-    h('div', { class: 'member-text' }, h('strong', null, member.name), h('span', null, STATUS[member.status] || member.status)),
+    h(
+      'div',
+      { class: 'member-text' },
+      h('strong', null, member.name),
+      h('span', null, STATUS[member.status] || member.status),
+    ),
     member.status === 'creator'
       ? null
       : [

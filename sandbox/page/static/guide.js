@@ -34,16 +34,30 @@ export function createGuide(root, opener) {
   const list = h('ol', { class: 'steps' });
   const items = STEPS.map((step, index) => {
     const badge = h('span', { class: 'step-badge' }, String(index + 1));
-    const item = h('li', { class: 'step' }, badge, h('span', { class: 'step-text' }, h('b', null, step.title), h('span', null, step.text)));
+    const item = h(
+      'li',
+      { class: 'step' },
+      badge,
+      h('span', { class: 'step-text' }, h('b', null, step.title), h('span', null, step.text)),
+    );
     list.append(item);
     return { item, badge, step, done: false };
   });
-  const close = h('button', { type: 'button', class: 'plain', 'aria-label': 'Скрыть первые шаги', 'data-testid': 'guide-close' }, icon('close'));
+  const close = h(
+    'button',
+    { type: 'button', class: 'plain', 'aria-label': 'Скрыть первые шаги', 'data-testid': 'guide-close' },
+    icon('close'),
+  );
   const finished = h(
     'p',
     { class: 'guide-done', hidden: true, 'data-testid': 'guide-done' },
     icon('check'),
-    h('span', null, h('b', null, 'Получилось! '), 'Теперь остановите сервис, напишите в группу и запустите его снова: ничего не потеряется.'),
+    h(
+      'span',
+      null,
+      h('b', null, 'Получилось! '),
+      'Теперь остановите сервис, напишите в группу и запустите его снова: ничего не потеряется.',
+    ),
   );
   root.append(list, finished, close);
 
@@ -58,15 +72,19 @@ export function createGuide(root, opener) {
   show(localStorage.getItem(MEMORY) !== 'closed');
 
   function seen() {
-    const messages = (part('telegram')?.chats || []).filter((chat) => chat.group).flatMap((chat) => part(`chat:${chat.key}`)?.messages || []);
-    const deals = (part('amocrm')?.accounts || []).flatMap((account) => account.deals.map((deal) => part(`deal:${account.id}:${deal.id}`)).filter(Boolean));
+    const messages = (part('telegram')?.chats || [])
+      .filter((chat) => chat.group)
+      .flatMap((chat) => part(`chat:${chat.key}`)?.messages || []);
+    const deals = (part('amocrm')?.accounts || []).flatMap((account) =>
+      account.deals.map((deal) => part(`deal:${account.id}:${deal.id}`)).filter(Boolean),
+    );
     return { messages, deals, feed: deals.flatMap((deal) => deal.feed) };
   }
 
   watch(() => {
     if (root.hidden || items.every((entry) => entry.done)) return;
     const now = seen();
-    
+
     let next = true;
     for (const entry of items) {
       entry.done = entry.done || entry.step.done(now);

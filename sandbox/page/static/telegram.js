@@ -26,7 +26,13 @@ export function createTelegram(root) {
   newGroup.addEventListener('click', () => openNewGroupDialog(part('telegram'), state.person, openChat));
 
   root.append(
-    h('header', { class: 'pane-head' }, h('span', { class: 'pane-mark' }, icon('send')), h('h2', null, 'Telegram'), people),
+    h(
+      'header',
+      { class: 'pane-head' },
+      h('span', { class: 'pane-mark' }, icon('send')),
+      h('h2', null, 'Telegram'),
+      people,
+    ),
     h(
       'div',
       { class: 'tg-body' },
@@ -138,7 +144,12 @@ export function createTelegram(root) {
             h(
               'span',
               { class: 'chat-text' },
-              h('span', { class: 'chat-top' }, h('span', { class: 'chat-title' }, chat.title), h('time', null, last ? time(last.date) : '')),
+              h(
+                'span',
+                { class: 'chat-top' },
+                h('span', { class: 'chat-title' }, chat.title),
+                h('time', null, last ? time(last.date) : ''),
+              ),
               h('span', { class: 'chat-last' }, last ? who + last.text : chat.group ? 'Пока пусто' : 'Напишите боту'),
             ),
             unread(chat) ? h('span', { class: 'unread', 'aria-label': 'есть новые' }) : null,
@@ -163,7 +174,12 @@ export function createTelegram(root) {
       : `@${chat.username} · бот`;
     head.replaceChildren(
       avatar(chat.title, chat.group ? 'of-group' : 'of-bot'),
-      h('div', { class: 'talk-title' }, h('strong', { 'data-testid': 'chat-title' }, chat.title), h('span', null, subtitle)),
+      h(
+        'div',
+        { class: 'talk-title' },
+        h('strong', { 'data-testid': 'chat-title' }, chat.title),
+        h('span', null, subtitle),
+      ),
       group
         ? h(
             'button',

@@ -9,7 +9,12 @@ export function toast(text, kind = 'info') {
   const close = () => item.remove();
   const item = h(
     'div',
-    { class: `toast toast-${kind}`, 'data-testid': 'toast', 'data-kind': kind, role: kind === 'error' ? 'alert' : null },
+    {
+      class: `toast toast-${kind}`,
+      'data-testid': 'toast',
+      'data-kind': kind,
+      role: kind === 'error' ? 'alert' : null,
+    },
     icon(kind === 'error' ? 'alert' : kind === 'telegram' ? 'send' : 'check'),
     h('span', { class: 'toast-text' }, text),
     h('button', { type: 'button', class: 'plain', 'aria-label': 'Закрыть', onclick: close }, icon('close')),
