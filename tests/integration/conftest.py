@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -124,6 +125,56 @@ class Stage:
             if "-u" not in option.conversation:
                 return option.chat_uuid
         raise AssertionError(f"no chat of the group in deal {deal}")
+
+    # Private chats
+
+    def card(self, person, bot=None) -> list:
+        """What stands in the conversation of a person with a bot (the sales bot), oldest first."""
+        chat = self.amo.chat(self.world.account, f"p{(bot or self.world.sales_bot).id}-{person.id}")
+        return self.amo.history(self.world.account, chat.uuid) if chat is not None else []
+
+    def card_texts(self, person, bot=None) -> list[str]:
+        return [item.text for item in self.card(person, bot)]
+
+    async def in_card(self, person, text: str, bot=None) -> Any:
+        """Wait for a line in the person's conversation."""
+        await self.until(lambda: text in self.card_texts(person, bot), f"«{text}» in the card of {person.name}")
+        return next(item for item in self.card(person, bot) if item.text == text)
+
+    def private_messages(self, person, bot=None) -> list[dict]:
+        """The bot's own messages in its chat with a person."""
+        chat = self.telegram.private_chat(person, bot or self.world.sales_bot)
+        return [message for message in self.telegram.history(chat) if message["from"]["is_bot"]]
+
+    def private_texts(self, person, bot=None) -> list[str]:
+        return [message["text"] for message in self.private_messages(person, bot)]
+
+    def answer(self, person, text: str, bot=None, **more: Any) -> str:
+        """A manager answers a person from the card; returns amoCRM's id of the message."""
+        chat = self.amo.chat(self.world.account, f"p{(bot or self.world.sales_bot).id}-{person.id}")
+        return self.amo.answer(self.world.account, chat.uuid, self.world.olga, text, **more)
+
+    async def status(self, amo_id: str) -> Any:
+        """Wait until an answer has a status of ours; gives the message as the manager sees it."""
+        message = partial(self.amo.message, self.world.account, amo_id)
+        return await self.until(lambda: message().status != "sent" and message(), "a status of the answer")
+
+    async def quiet(self) -> None:
+        """Wait until the journal holds no more work."""
+        with trio.fail_after(PATIENCE_S):
+            while await self.service.services.journal.addresses_with_work():
+                await trio.sleep(0.02)
+
+    async def count(self, sql: str, *args: Any) -> int:
+        """A number from the service's database."""
+        return await self.service.services.db.fetchval(sql, *args)
+
+    async def assert_undisturbed(self) -> None:
+        """No actor crashed and nothing was given up."""
+        snapshot = self.service.system.snapshot()
+        assert snapshot.counters.restarts == 0
+        assert [actor.address for actor in snapshot.actors if actor.restarts] == []
+        assert await self.count("SELECT count(*) FROM dead_letters") == 0
 
     def assert_clean(self) -> None:
         self.telegram.assert_clean()
