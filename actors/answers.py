@@ -72,7 +72,7 @@ def send_answer(
                 conversation=hook.conversation.client_id or "",
                 amo_id=hook.content.id,
                 text=part,
-                sent_at=hook.sent_at_ms // 1000,
+                sent_at_ms=hook.sent_at_ms,
                 manager=hook.sender.id or "",
                 manager_name=manager_name,
                 reply_to_message_id=reply_to_message_id if number == 1 else None,

@@ -39,7 +39,7 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     msgid: str
     author: Author
     text: str
-    sent_at: int
+    sent_at_ms: int
     silent: bool = False
     chat_id: int | None = None
     message_id: int | None = None
@@ -66,7 +66,7 @@ class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     manager: str
     manager_name: str
     text: str
-    sent_at: int
+    sent_at_ms: int
     chat_id: int
     message_id: int | None = None
 
@@ -107,7 +107,7 @@ class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     conversation: str
     amo_id: str
     text: str
-    sent_at: int
+    sent_at_ms: int
     manager: str
     manager_name: str
     reply_to_message_id: int | None = None
@@ -179,9 +179,6 @@ class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     deal_id: int
     user_id: int
     user_name: str
-    question_id: int | None = None
-    entry_id: int | None = None
-    """The command that asked for it, where its author waits for the result."""
 
 
 BODIES: dict[str, type[Body]] = {

@@ -121,7 +121,7 @@ class BotActor(OutboxActor):
                 msgid=msgid,
                 author=author,
                 text=line,
-                sent_at=incoming.sent_at,
+                sent_at_ms=incoming.sent_at_ms,
                 silent=incoming.service,
                 chat_id=user_id,
                 message_id=incoming.message_id,
@@ -157,7 +157,7 @@ class BotActor(OutboxActor):
             msgid=service_msgid(f"e{cause}", conversation),
             author=_author_of(person),
             text=texts.BLOCKED_BOT if blocked else texts.UNBLOCKED_BOT,
-            sent_at=change.date,
+            sent_at_ms=change.date * 1000,
             silent=True,
         )
         return Decision(rows=rows, todo=(NewBody(lane=str(conversation), body=line),))

@@ -53,7 +53,7 @@ from dealgram.actors.plan import mirrors
 from dealgram.actors.posting import Opening, Posting
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
-from dealgram.actors.services import Services
+from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amojo import ChatUser, MessageHook, parse_hook
 from dealgram.gateways.errors import Refused
 from dealgram.gateways.telegram import (
@@ -192,16 +192,15 @@ class GroupActor(OutboxActor):
             line = texts.bot_promoted_line(title, administrator=after.is_admin)
         else:
             return Decision(rows=tuple(rows))
-        lines = group_lines(self._state, line, f"e{cause}", change.date)
+        lines = group_lines(self._state, line, f"e{cause}", change.date * 1000)
         return Decision(rows=tuple(rows), todo=(*todo, *lines))
 
     def _migrate(self, chat_id: int, cause: str) -> Decision:
         rows = self._state.migrate(chat_id)
         if not rows:
             return Decision(result="migrated before")
-        now = int(self.services.now().timestamp())
         line = texts.group_upgraded_line(self._state.row.title)
-        return Decision(rows=rows, todo=group_lines(self._state, line, cause, now))
+        return Decision(rows=rows, todo=group_lines(self._state, line, cause, now_ms(self.services)))
 
     # amoCRM
 
@@ -318,7 +317,7 @@ class GroupActor(OutboxActor):
                     manager=body.manager,
                     manager_name=body.manager_name,
                     text=text,
-                    sent_at=body.sent_at,
+                    sent_at_ms=body.sent_at_ms,
                     chat_id=body.chat_id,
                     message_id=message_id,
                 ),
@@ -356,7 +355,7 @@ class GroupActor(OutboxActor):
         client = self.services.amocrm(self.account_id)
         for start in range(0, len(contacts), LINK_BATCH):
             await client.link(deal_id, contacts[start : start + LINK_BATCH])
-        now = int(self.services.now().timestamp())
+        now = now_ms(self.services)
         return Outcome(todo=(group_line(self._state, deal_id, texts.group_linked_line(title), f"on{now}", now),))
 
     async def _detach(self, deal_id: int) -> Outcome:

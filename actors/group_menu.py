@@ -13,7 +13,7 @@ from dealgram.actors.group_messages import CHAT_LANE, group_line
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.outbox import DONE, NewBody, Outcome
 from dealgram.actors.registry import AccountInfo
-from dealgram.actors.services import BotGoneError, Services
+from dealgram.actors.services import BotGoneError, Services, now_ms
 from dealgram.gateways.errors import Refused, Unauthorised
 from dealgram.persistence import groups, links
 from dealgram.persistence.tables import Row
@@ -77,11 +77,11 @@ class GroupMenu:
         rows = (*self._state.link(body.deal_id, name, by), *self._state.close_dialog(body.user_id, now))
         done = self._say(texts.linked_html(name, account.deal_link(body.deal_id), body.deal_id))
         attach = NewBody(lane=f"deal-{body.deal_id}", body=AttachDeal(deal_id=body.deal_id))
-        return Outcome(rows=rows, todo=(done, attach), result=f"linked: {name}")
+        return Outcome(rows=rows, todo=(done, attach))
 
     def unlink(self, deal_id: int) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
         """Unlink a deal that is linked: a last line in its card, then the group's contact leaves it."""
-        now = int(self._services.now().timestamp())
+        now = now_ms(self._services)
         line = group_line(self._state, deal_id, texts.group_unlinked_line(self._state.row.title), f"off{now}", now)
         rows = self._state.unlink(deal_id)
         # The contact leaves after the last line, in the same lane.
@@ -136,7 +136,7 @@ class GroupMenu:
         )
         todo = (NewBody(lane=CHAT_LANE, body=say),) if body.user_id else ()
         rows = self._state.open_dialog(body.user_id, now) if asking else ()
-        return Outcome(rows=rows, todo=todo, result=html)
+        return Outcome(rows=rows, todo=todo, error=texts.plain(html) if not body.user_id else None)
 
     def _say(self, html: str) -> NewBody:
         return NewBody(lane=CHAT_LANE, body=Say(chat_id=self._state.row.chat_id, html=html))

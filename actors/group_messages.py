@@ -87,12 +87,12 @@ def decide_edit(state: GroupState, incoming: Incoming, around: Surroundings) -> 
     )
 
 
-def group_lines(state: GroupState, text: str, cause: str, sent_at: int) -> tuple[NewBody, ...]:
+def group_lines(state: GroupState, text: str, cause: str, sent_at_ms: int) -> tuple[NewBody, ...]:
     """A line that dealgram writes into the group's own conversation of every linked deal."""
-    return tuple(group_line(state, deal_id, text, cause, sent_at) for deal_id in state.deals)
+    return tuple(group_line(state, deal_id, text, cause, sent_at_ms) for deal_id in state.deals)
 
 
-def group_line(state: GroupState, deal_id: int, text: str, cause: str, sent_at: int) -> NewBody:
+def group_line(state: GroupState, deal_id: int, text: str, cause: str, sent_at_ms: int) -> NewBody:
     """A line that dealgram writes into the group's own conversation of one deal."""
     conversation = GroupConversation(state.row.group_id, deal_id)
     body = PostMessage(
@@ -100,7 +100,7 @@ def group_line(state: GroupState, deal_id: int, text: str, cause: str, sent_at: 
         msgid=service_msgid(cause, conversation),
         author=group_author(conversation, state.row.title),
         text=text,
-        sent_at=sent_at,
+        sent_at_ms=sent_at_ms,
         silent=True,
     )
     return NewBody(lane=str(conversation), body=body)
@@ -133,7 +133,7 @@ def _posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple
                 text=incoming.line
                 if incoming.service
                 else post_text(incoming.author, incoming.line, conversation, policy),
-                sent_at=incoming.sent_at,
+                sent_at_ms=incoming.sent_at_ms,
                 silent=incoming.service,
                 chat_id=incoming.chat_id,
                 message_id=incoming.message_id,

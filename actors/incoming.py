@@ -35,7 +35,7 @@ class Incoming:
     chat_title: str
     chat_kind: str
     message_id: int
-    sent_at: int
+    sent_at_ms: int
     author: Author
     text: str
     line: str
@@ -65,7 +65,8 @@ def read_message(message: Message, bot_id: int) -> Incoming:
         chat_title=message.chat.title,
         chat_kind=message.chat.type,
         message_id=message.message_id,
-        sent_at=message.date,
+        # Telegram counts seconds, a card sorts by milliseconds: the message id keeps the order within a second.
+        sent_at_ms=message.date * 1000 + message.message_id % 1000,
         author=_author(message),
         text=message.body.strip(),
         line=(describe(message) or "").strip(),

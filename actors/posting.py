@@ -67,7 +67,7 @@ class Posting:
             conversation_id=body.conversation,
             sender=amojo.ChatUser(id=body.author.id, name=body.author.name),
             content=amojo.text(body.text),
-            sent_at_ms=body.sent_at * 1000,
+            sent_at_ms=body.sent_at_ms,
             silent=body.silent,
             source_external_id=opening.bot.source,
             reply_to=amojo.Quote(amo_id=body.reply_to_amo_id) if body.reply_to_amo_id else None,
@@ -106,7 +106,7 @@ class Posting:
             sender=sender,
             receiver=amojo.ChatUser(id=group_person_id(opening.conversation), name=opening.chat_user.name),
             content=amojo.text(text),
-            sent_at_ms=body.sent_at * 1000,
+            sent_at_ms=body.sent_at_ms,
             silent=True,
             source_external_id=opening.bot.source,
         )

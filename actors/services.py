@@ -101,3 +101,8 @@ class Services:
         if bot is None:
             raise BotGoneError(f"bot {bot_id} is not connected")
         return bot
+
+
+def now_ms(services: Services) -> int:
+    """The time of a line that dealgram itself writes, in Unix milliseconds."""
+    return int(services.now().timestamp() * 1000)

@@ -5,7 +5,8 @@ Strings named ``*_html`` or built with :func:`esc` are Telegram HTML; the others
 
 from __future__ import annotations
 
-from html import escape
+import re
+from html import escape, unescape
 
 from dealgram.actors.deal_reference import Unreadable
 
@@ -59,6 +60,11 @@ REASON_REFUSED = "Telegram не принял сообщение"
 def esc(text: str) -> str:
     """Escape text for Telegram HTML."""
     return escape(text, quote=False)
+
+
+def plain(html: str) -> str:
+    """Telegram HTML as plain text, for those who read it elsewhere."""
+    return unescape(re.sub(r"<[^>]*>", "", html))
 
 
 def plural(count: int, one: str, few: str, many: str) -> str:

@@ -1,0 +1,122 @@
+"""What every command needs: settings, logs, a database, and errors that become one sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+import trio
+
+from dealgram import logs
+from dealgram.actors.installation import InstallationError
+from dealgram.gateways.errors import GatewayError
+from dealgram.http.server import ListenError
+from dealgram.persistence.database import Database
+from dealgram.persistence.embedded import EmbeddedPostgresError
+from dealgram.persistence.errors import DatabaseUnavailable, MigrationError
+from dealgram.persistence.secret_box import SecretBox, SecretError
+from dealgram.playground import in_sandbox
+from dealgram.service import CHANGES_CHANNEL, open_database
+from dealgram.settings import Settings, SettingsError, load_settings, unknown_variables
+
+T = TypeVar("T")
+
+_KNOWN = (
+    SettingsError,
+    ListenError,
+    EmbeddedPostgresError,
+    DatabaseUnavailable,
+    MigrationError,
+    SecretError,
+    InstallationError,
+    GatewayError,
+)
+
+
+class Failure(Exception):  # noqa: N818 - what a command ends with, not a mistake in the code
+    """A command cannot do what was asked; the text says why in one sentence."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def read_settings(*, quiet: bool = True) -> Settings:
+    """The settings, with logs configured from them.
+
+    Raises:
+        Failure: one is wrong or missing.
+    """
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise Failure(str(error), exit_code=2) from error
+    level = "warning" if quiet and settings.log_level == "info" else settings.log_level
+    logs.configure(level=level, log_format=settings.log_format, secrets=settings.secret_values())
+    for name in unknown_variables(os.environ):
+        structlog.get_logger(__name__).warning("this variable is no setting: mistyped?", variable=name)
+    return settings
+
+
+def effective(settings: Settings) -> Settings:
+    """The settings of the service that these settings start: with the sandbox, those of the play."""
+    return in_sandbox(settings) if settings.sandbox_enabled else settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """An open database with the keys to its secrets."""
+
+    settings: Settings
+    db: Database
+    box: SecretBox
+
+    async def announce(self) -> None:
+        """Tell a running service that accounts, bots or links changed. A hint: its sweep finds them anyway."""
+        await self.db.execute("SELECT pg_notify($1, '')", CHANGES_CHANNEL)
+
+
+@asynccontextmanager
+async def open_desk() -> AsyncIterator[Desk]:
+    """The database of the configured service, running or not."""
+    settings = effective(read_settings())
+    async with open_database(settings) as db:
+        yield Desk(settings=settings, db=db, box=SecretBox(settings.encryption_keys()))
+
+
+def run(main: Callable[[], Awaitable[T]]) -> T:
+    """Run a command's coroutine; what an operator can mend becomes :class:`Failure`."""
+    try:
+        with flattened():
+            return trio.run(main)
+    except KeyboardInterrupt:
+        raise Failure("interrupted", exit_code=130) from None
+
+
+@contextmanager
+def flattened() -> Iterator[None]:
+    """Turn known errors, also out of exception groups, into :class:`Failure`; let everything else through."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        known, rest = group.split((*_KNOWN, Failure))
+        if known is None or rest is not None:
+            raise
+        raise _failure(_first(known)) from group
+    except _KNOWN as error:
+        raise _failure(error) from error
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _failure(error: BaseException) -> Failure:
+    return error if isinstance(error, Failure) else Failure(str(error) or type(error).__name__)

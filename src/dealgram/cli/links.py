@@ -1,0 +1,114 @@
+"""``dealgram group`` and ``dealgram link``: groups and their deals, for operators.
+
+Links belong to the group's actor. A command is put into its inbox and carried out by the service, now if it runs, else
+at its next start; the answer is read back from there.
+"""
+
+from __future__ import annotations
+
+import click
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, command_entry
+from dealgram.actors.names import group_address
+from dealgram.cli.context import Desk, Failure, open_desk, run
+from dealgram.persistence import accounts, groups, links
+from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
+from dealgram.persistence.journal import Journal
+from dealgram.persistence.records import Group
+
+ANSWER_DEADLINE_S = 15.0
+LOOK_EVERY_S = 0.2
+
+
+@click.group()
+def group() -> None:
+    """Look at Telegram groups."""
+
+
+@group.command("list")
+def list_groups() -> None:
+    """Show the groups that the bots are in, and the deals they are linked to."""
+
+    async def main() -> None:
+        async with open_desk() as desk:
+            table = Table("id", "group", "chat", "bot", "account", "bot's state", "deals")
+            for account in await accounts.all_accounts(desk.db):
+                for each in await groups.for_account(desk.db, account.account_id):
+                    linked = await links.for_group(desk.db, account.account_id, each.group_id)
+                    table.add_row(
+                        str(each.group_id),
+                        each.title,
+                        str(each.chat_id),
+                        str(each.bot_id),
+                        str(account.account_id),
+                        each.status,
+                        ", ".join(str(link.deal_id) for link in linked) or "–",
+                    )
+            Console().print(table)
+
+    run(main)
+
+
+@click.group()
+def link() -> None:
+    """Link groups to deals and unlink them, as the group's administrators do in Telegram."""
+
+
+@link.command("add")
+@click.argument("group_id", type=int)
+@click.argument("deal_id", type=int)
+def add_link(group_id: int, deal_id: int) -> None:
+    """Link group GROUP_ID (see `group list`) to deal DEAL_ID."""
+    _command(group_id, LinkDeal(deal_id=deal_id), deal_id, linked=True)
+
+
+@link.command("remove")
+@click.argument("group_id", type=int)
+@click.argument("deal_id", type=int)
+def remove_link(group_id: int, deal_id: int) -> None:
+    """Unlink group GROUP_ID from deal DEAL_ID."""
+    _command(group_id, UnlinkDeal(deal_id=deal_id), deal_id, linked=False)
+
+
+def _command(group_id: int, command: Command, deal_id: int, *, linked: bool) -> None:
+    if deal_id <= 0:
+        raise click.UsageError("DEAL_ID must be a positive number")
+
+    async def main() -> None:
+        async with open_desk() as desk:
+            row = await groups.find(desk.db, group_id)
+            if row is None:
+                raise Failure(f"there is no group {group_id}; see: dealgram group list")
+            entry = command_entry(row.account_id, group_address(group_id), command)
+            async with Journal.open(desk.db, on_accepted=lambda _: None) as journal:
+                (entry_id,) = await journal.accept([entry])
+            await desk.db.execute("SELECT pg_notify($1, $2)", WAKE_CHANNEL, wake_payload(group_address(group_id)))
+            with trio.move_on_after(ANSWER_DEADLINE_S):
+                while True:
+                    if await _is_linked(desk, row, deal_id) == linked:
+                        click.echo("linked" if linked else "unlinked")
+                        return
+                    if (refusal := await _refusal(desk, row, entry_id)) is not None:
+                        raise Failure(refusal)
+                    await trio.sleep(LOOK_EVERY_S)
+            click.echo("accepted; it will be carried out when the service runs")
+
+    run(main)
+
+
+async def _is_linked(desk: Desk, row: Group, deal_id: int) -> bool:
+    found = await links.for_group(desk.db, row.account_id, row.group_id)
+    return any(each.deal_id == deal_id for each in found)
+
+
+async def _refusal(desk: Desk, row: Group, entry_id: int | None) -> str | None:
+    """Why the command came to nothing, once the service has looked the deal up."""
+    reason = await desk.db.fetchval(
+        "SELECT error FROM outbox WHERE account_id = $1 AND state <> 'pending' AND dedupe = $2",
+        row.account_id,
+        f"{group_address(row.group_id)}-e{entry_id}-0-",
+    )
+    return str(reason) if reason else None
