@@ -162,6 +162,12 @@ export function createDealCard() {
     head.signature = signature;
     const pipeline = account.pipelines.find((one) => one.id === deal.pipeline);
     head.replaceChildren(
+      h(
+        'div',
+        { class: 'card-top' },
+        h('span', { class: 'muted' }, pipeline ? pipeline.name : ''),
+        closeButton(account, deal),
+      ),
       h('h3', { 'data-testid': 'deal-name' }, deal.name),
       h(
         'div',
@@ -182,8 +188,6 @@ export function createDealCard() {
           icon('copy'),
         ),
         stage(deal),
-        h('span', { class: 'muted' }, pipeline ? pipeline.name : ''),
-        closeButton(account, deal),
       ),
     );
   }
@@ -199,7 +203,7 @@ export function createDealCard() {
         'data-testid': deal.closed ? 'reopen-deal' : 'close-deal',
         onclick: () => act(path, { account: account.id, deal: deal.id }),
       },
-      deal.closed ? 'Вернуть' : 'Закрыть',
+      deal.closed ? 'Вернуть в работу' : 'Закрыть Сделку',
     );
   }
 
