@@ -225,11 +225,30 @@ async def empty_stage(tmp_path, database_url, amo_switches) -> AsyncIterator[Sta
         yield Stage(playground, build_world(playground.telegram, playground.amo), settings)
 
 
+@asynccontextmanager
+async def connected_service(stage: Stage) -> AsyncIterator[Service]:
+    """A service of the stage that the sample account and its bots are connected to."""
+    async with running_service(stage) as service:
+        stage.account = await stage.playground.connect_account(service, stage.world.account)
+        for bot, pipeline in stage.world.bots:
+            await stage.playground.connect_bot(service, stage.account, bot, pipeline)
+        yield service
+
+
 @pytest.fixture
 async def stage(empty_stage) -> AsyncIterator[Stage]:
     """The sample world with a running service that its account and bots are connected to."""
-    async with running_service(empty_stage) as service:
-        empty_stage.account = await empty_stage.playground.connect_account(service, empty_stage.world.account)
-        for bot, pipeline in empty_stage.world.bots:
-            await empty_stage.playground.connect_bot(service, empty_stage.account, bot, pipeline)
+    async with connected_service(empty_stage):
         yield empty_stage
+
+
+@pytest.fixture
+def running():
+    """``async with running(stage) as service``: for tests that start the service by themselves."""
+    return running_service
+
+
+@pytest.fixture
+def connected():
+    """The same with the sample account and its bots connected."""
+    return connected_service
