@@ -31,6 +31,9 @@ _LEAST_SECRET = 6  # shorter values would hide ordinary words
 QUIET = ("httpx", "httpcore", "hypercorn", "hpack", "telegram", "asyncio", "quart")
 
 
+_FIRST = ("timestamp", "level", "logger", "message")
+
+
 class _Secrets:
     """The known secret values of this process."""
 
@@ -153,4 +156,5 @@ def _json() -> list[Processor]:
 
 
 def _dump(event: Any, **_: Any) -> str:
-    return json.dumps(event, ensure_ascii=False, allow_nan=True)
+    ordered = {name: event[name] for name in _FIRST if name in event} | event  # for whoever reads it without a tool
+    return json.dumps(ordered, ensure_ascii=False)

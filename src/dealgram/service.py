@@ -81,6 +81,24 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield db
 
 
+class Paces:
+    """One pace of REST calls per account (by its base URL), whoever in this process calls.
+
+    A bucket of one token, because amoCRM counts requests within a second (amoCRM contract §16): a burst on top of the
+    rate would be over its limit.
+    """
+
+    def __init__(self, rate_per_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def __call__(self, host: str) -> TokenBucket:
+        bucket = self._buckets.get(host)
+        if bucket is None:
+            bucket = self._buckets[host] = TokenBucket(self._rate_per_s, 1.0)
+        return bucket
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateways:
     """Clients of the outside world, over shared connections."""
@@ -90,11 +108,7 @@ class Gateways:
     amojo: AmojoClient
     oauth: OAuthClient
     amocrm: HttpTransport
-    amocrm_rate_per_s: float
-
-    def pace(self) -> TokenBucket:
-        """The pace of one account's REST calls (amoCRM contract §16)."""
-        return TokenBucket(self.amocrm_rate_per_s, max(1.0, self.amocrm_rate_per_s))
+    paces: Paces
 
     def installer(self, db: Database, box: SecretBox) -> Installer:
         """What connects accounts and bots."""
@@ -104,7 +118,7 @@ class Gateways:
             oauth=self.oauth,
             amojo=self.amojo,
             telegram=self.telegram,
-            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, self.pace()),
+            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, self.paces(host)),
             now=utc_now,
         )
 
@@ -138,7 +152,7 @@ async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
                 settings.oauth_redirect_uri or "",
             ),
             amocrm=amocrm,
-            amocrm_rate_per_s=settings.amocrm_rate_per_s,
+            paces=Paces(settings.amocrm_rate_per_s),
         )
 
 
@@ -170,7 +184,7 @@ class _Clients:
         host = account.row.host
         known = self._clients.get(account_id)
         if known is None or known[0] != host:
-            client = AmoCrmClient(self._gateways.amocrm, host, self._tokens(account_id), self._gateways.pace())
+            client = AmoCrmClient(self._gateways.amocrm, host, self._tokens(account_id), self._gateways.paces(host))
             known = self._clients[account_id] = (host, client)
         return known[1]
 
