@@ -172,7 +172,7 @@ class HandlePress(Body, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Look the named deal up in amoCRM and link it (lane: ``menu``)."""
+    """Look the named deal up in amoCRM and link it (lane: the deal being checked)."""
 
     kind: ClassVar[str] = "menu.deal"
 

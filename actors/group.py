@@ -39,6 +39,7 @@ from dealgram.actors.group_messages import (
     CHAT_LANE,
     MENU_LANE,
     Surroundings,
+    check_lane,
     decide_edit,
     decide_message,
     group_line,
@@ -235,7 +236,7 @@ class GroupActor(OutboxActor):
                 if self._state.is_linked(deal_id):
                     return Decision(result="already linked")
                 check = CheckDeal(deal_id=deal_id, user_id=0, user_name="")
-                return Decision(todo=(NewBody(lane=MENU_LANE, body=check),), result="checking")
+                return Decision(todo=(NewBody(lane=check_lane(deal_id), body=check),), result="checking")
             case UnlinkDeal(deal_id=deal_id):
                 if not self._state.is_linked(deal_id):
                     return Decision(result="not linked")

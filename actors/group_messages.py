@@ -14,7 +14,7 @@ from dealgram.actors import menu, texts
 from dealgram.actors.bodies import Author, CheckDeal, EditMessage, PostMessage, Say
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
 from dealgram.actors.group_state import Dialog, GroupState
-from dealgram.actors.incoming import Incoming
+from dealgram.actors.incoming import Incoming, chat_author_id
 from dealgram.actors.names import GroupConversation, group_person_id, service_msgid, telegram_msgid
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.plan import Policy, plan
@@ -26,8 +26,15 @@ CHAT_LANE = "telegram"
 """All that the bot writes into the group goes through one lane: strict order per chat."""
 
 MENU_LANE = "menu"
+"""Presses of the menu's buttons."""
+
 
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{3,32}))?(?:\s+(.*))?", re.DOTALL)
+
+
+def check_lane(deal_id: int) -> str:
+    """The lane of looking a deal up: while amoCRM is silent, neither the menu nor another deal waits for it."""
+    return f"check-{deal_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +55,9 @@ def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) 
     rows: list[Row] = [*state.rename(incoming.chat_title, incoming.chat_kind), *_people(state, incoming)]
     if incoming.from_bot and not incoming.service:
         return Decision(rows=tuple(rows))
-    user_id = incoming.author.user_id
-    dialog = state.dialogs(around.now).get(user_id) if user_id is not None else None
-    if user_id is not None and dialog is not None and _answers(dialog, incoming):
-        more, todo = _read_answer(state, incoming, around, user_id)
+    dialog = _dialog(state, incoming, around.now)
+    if dialog is not None and _answers(dialog, incoming, around):
+        more, todo = _read_answer(state, incoming, around, dialog.user_id)
         return Decision(rows=(*rows, *more), todo=todo)
     if _is_command(incoming.text, around.bot.username):
         return Decision(rows=tuple(rows), todo=_menu(state, incoming))
@@ -160,12 +166,27 @@ def _people(state: GroupState, incoming: Incoming) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _answers(dialog: Dialog, incoming: Incoming) -> bool:
+def _dialog(state: GroupState, incoming: Incoming, now: int) -> Dialog | None:
+    """The dialog that a message may belong to: its author's; or, where an administrator answers in the group's name,
+    the one whose question is answered."""
+    dialogs = state.dialogs(now)
+    if incoming.author.user_id is not None:
+        return dialogs.get(incoming.author.user_id)
+    if incoming.author.id != chat_author_id(incoming.chat_id) or incoming.reply_to is None:
+        return None
+    return next((dialog for dialog in dialogs.values() if dialog.question_id == incoming.reply_to), None)
+
+
+def _answers(dialog: Dialog, incoming: Incoming, around: Surroundings) -> bool:
     if incoming.service or not incoming.text:
         return False
-    if incoming.reply_to is not None:
-        return dialog.question_id is not None and incoming.reply_to == dialog.question_id
-    return looks_like_deal(incoming.text)
+    if incoming.reply_to is None:
+        return looks_like_deal(incoming.text)
+    if incoming.reply_to == dialog.question_id:
+        return True
+    # The answer may overtake the note of the question's id, or be given to an earlier question of the same dialog.
+    to_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
+    return to_bot and (dialog.question_id is None or looks_like_deal(incoming.text))
 
 
 def _read_answer(
@@ -174,7 +195,7 @@ def _read_answer(
     match read_deal(incoming.text, around.account.row.host):
         case DealReference(deal_id=deal_id):
             check = CheckDeal(deal_id=deal_id, user_id=user_id, user_name=incoming.author.name)
-            return (), (NewBody(lane=MENU_LANE, body=check),)
+            return (), (NewBody(lane=check_lane(deal_id), body=check),)
         case reason:
             again = Say(
                 chat_id=state.row.chat_id,

@@ -81,6 +81,11 @@ def read_message(message: Message, bot_id: int) -> Incoming:
     )
 
 
+def chat_author_id(chat_id: int) -> str:
+    """The chat participant in amoCRM for a chat that speaks itself: a channel, or a group by its administrators."""
+    return f"tgc-{chat_id}"
+
+
 def someone(user: User) -> Someone:
     """A person as the domain names them."""
     return Someone(user.id, person_name(user), user.username or None)
@@ -95,10 +100,10 @@ def _author(message: Message) -> Author:
     sender, chat = message.from_user, message.sender_chat
     if chat is not None and (sender is None or sender.id in TELEGRAM_ITSELF or chat.id != message.chat.id):
         if chat.id == message.chat.id and not message.chat.is_private:
-            return Author(id=f"tgc-{chat.id}", name=message.author_signature or texts.ADMINISTRATOR_OF_GROUP)
-        return Author(id=f"tgc-{chat.id}", name=chat.title or chat.username or "Канал")
+            return Author(id=chat_author_id(chat.id), name=message.author_signature or texts.ADMINISTRATOR_OF_GROUP)
+        return Author(id=chat_author_id(chat.id), name=chat.title or chat.username or "Канал")
     if sender is None or sender.id in TELEGRAM_ITSELF:
-        return Author(id=f"tgc-{message.chat.id}", name=message.chat.title or "Telegram")
+        return Author(id=chat_author_id(message.chat.id), name=message.chat.title or "Telegram")
     return Author(
         id=person_id(sender.id), name=person_name(sender), user_id=sender.id, username=sender.username or None
     )
