@@ -51,6 +51,7 @@ def test_json_lines_where_there_is_no_terminal():
     assert first["message"] == "group linked"
     assert (first["level"], first["logger"], first["group"], first["name"]) == ("info", "dealgram.test", 12, "Сделка")
     assert str(first["timestamp"]).endswith("Z")
+    assert list(first)[:4] == ["timestamp", "level", "logger", "message"]
     assert (second["message"], second["level"], second["seconds"]) == ("slow handler: group:12", "warning", 31)
     assert "Сделка" in stream.getvalue()
 
