@@ -50,8 +50,8 @@ class RestartWindow:
         policy = self._policy
         if now - started_at >= policy.period_s:
             self.forgive()
-        self._crashes = [at for at in self._crashes if now - at < policy.period_s][-policy.intensity :]
-        self._crashes.append(now)
+        recent = [at for at in self._crashes if now - at < policy.period_s]
+        self._crashes = [*recent[max(0, len(recent) - policy.intensity) :], now]
         if self._failed or len(self._crashes) > policy.intensity:
             self._failed = True
             return Restart(policy.failed_retry_s, failed=True)

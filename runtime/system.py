@@ -73,14 +73,21 @@ class ActorSystem:
         services = Services(
             rng=rng, gate=Gate(max_activations), wall=wall, dead_letter_sink=dead_letter, observer=observer
         )
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as outer:
+            # The actors' nursery is not that of the block: cancelling the actors must not cancel their owner.
+            nursery: trio.Nursery = await outer.start(cls._host, services)
             system = cls(kinds, services, nursery)
-            nursery.start_soon(services.alarms.run, name="actor alarms")
             try:
                 yield system
             finally:
                 system._close()
                 nursery.cancel_scope.cancel(reason="the block of the actor system was left")
+
+    @staticmethod
+    async def _host(services: Services, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(services.alarms.run, name="actor alarms")
+            task_status.started(nursery)
 
     # --- messages
 

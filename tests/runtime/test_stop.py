@@ -59,6 +59,9 @@ async def test_stop_cancels_after_its_deadline(lab, address, autojump_clock):
         assert system.snapshot().actors == ()
         assert lab.journal.open_entries() == [1]
         assert lab.journal.entries[1].attempts == 0  # being cancelled is no failure of the entry
+        await trio.sleep(100)
+        lab.log.append("the owner of the system goes on")
+    assert lab.log[-1] == "the owner of the system goes on"
 
 
 @pytest.mark.parametrize("where", ["activate", "handle"])

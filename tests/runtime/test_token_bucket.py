@@ -1,0 +1,125 @@
+"""Token buckets: the rate is kept over every window, in order of arrival, whoever is cancelled."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealgram.runtime import TokenBucket
+
+
+async def test_a_burst_then_the_rate(autojump_clock):
+    bucket = TokenBucket(2, 3)
+    times = []
+    for _ in range(6):
+        await bucket.acquire()
+        times.append(trio.current_time())
+    assert times == pytest.approx([0, 0, 0, 0.5, 1.0, 1.5])
+    await trio.sleep(1000)
+    assert bucket.statistics().available == 3
+    assert bucket.statistics().acquired == 6
+
+
+async def test_try_acquire_neither_waits_nor_overtakes(autojump_clock):
+    bucket = TokenBucket(1, 2)
+    assert bucket.try_acquire(2)
+    assert not bucket.try_acquire()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bucket.acquire, 2)
+        await trio.sleep(1.5)
+        assert not bucket.try_acquire()  # one token is there, but somebody waits
+        assert bucket.statistics().waiting == 1
+    assert trio.current_time() == 2
+
+
+async def test_waiters_are_served_in_order_of_arrival(autojump_clock):
+    bucket = TokenBucket(1, 5)
+    assert bucket.try_acquire(5)
+    served = []
+
+    async def take(name: str, tokens: float) -> None:
+        await bucket.acquire(tokens)
+        served.append((name, trio.current_time()))
+
+    async with trio.open_nursery() as nursery:
+        for name, tokens in (("big", 4), ("small", 1), ("last", 2)):
+            nursery.start_soon(take, name, tokens)
+            await trio.testing.wait_all_tasks_blocked()
+    assert served == [("big", 4), ("small", 5), ("last", 7)]
+
+
+async def test_a_cancelled_waiter_takes_nothing_and_holds_nobody_up(autojump_clock):
+    bucket = TokenBucket(1, 10)
+    assert bucket.try_acquire(10)
+    async with trio.open_nursery() as nursery:
+
+        async def give_up() -> None:
+            with trio.move_on_after(2):
+                await bucket.acquire(10)
+
+        nursery.start_soon(give_up)
+        await trio.testing.wait_all_tasks_blocked()
+        await bucket.acquire(3)
+    assert trio.current_time() == 3
+    assert bucket.statistics().waiting == 0
+
+
+async def test_a_pause_stops_everybody_until_its_end(autojump_clock):
+    bucket = TokenBucket(1, 2)
+    bucket.pause_for(10)
+    assert not bucket.try_acquire()
+    assert bucket.statistics().pause_left_s == 10
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bucket.acquire)
+        await trio.sleep(5)
+        bucket.pause_until(20)
+        bucket.pause_until(1)  # an earlier end changes nothing
+    assert trio.current_time() == 20
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(0, 1), (1, 0), (-1, 1)])
+def test_senseless_buckets_are_refused(rate, burst):
+    with pytest.raises(ValueError, match="positive"):
+        TokenBucket(rate, burst)
+
+
+async def test_more_than_the_bucket_holds_is_refused(autojump_clock):
+    for tokens in (3, 0, -1):
+        with pytest.raises(ValueError, match="tokens"):
+            await TokenBucket(1, 2).acquire(tokens)
+
+
+@given(
+    st.floats(0.5, 20),
+    st.integers(1, 5),
+    st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=30),
+    st.integers(),
+)
+def test_no_window_ever_holds_more_than_burst_plus_rate(rate, burst, arrivals, seed):
+    taken: list[float] = []
+
+    async def main() -> None:
+        bucket = TokenBucket(rate, burst)
+        rng = random.Random(seed)
+
+        async def take(patience_s: float) -> None:
+            with trio.move_on_after(patience_s):
+                await bucket.acquire()
+                taken.append(trio.current_time())
+
+        async with trio.open_nursery() as nursery:
+            for gap, patient in arrivals:
+                await trio.sleep(gap)
+                nursery.start_soon(take, 1e6 if patient else rng.random())
+                bucket._check_invariants()
+        assert bucket.statistics().waiting == 0
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    for i, start in enumerate(taken):
+        for j in range(i, len(taken)):
+            assert j - i + 1 <= burst + rate * (taken[j] - start) + 1e-6
