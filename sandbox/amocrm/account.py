@@ -196,12 +196,17 @@ class SimAccount:
         found = self.leads.get(lead_id)
         return None if found is None or found.is_deleted else found
 
-    def link(self, lead: SimLead, contact: SimContact, *, main: bool | None = None) -> None:
-        """Attaches the contact; the first one of a deal becomes its main contact. Repeating it changes no order."""
+    def link(self, lead: SimLead, contact: SimContact, *, main: bool | None = None, refresh: bool = False) -> None:
+        """Attaches the contact; the first one of a deal becomes its main contact.
+
+        Repeating it keeps the contact's deals in their order, or (`refresh`) makes this deal the one linked last.
+        """
         is_main = bool(main) or not lead.contacts or (main is None and lead.contacts.get(contact.id, False))
         if is_main:
             lead.contacts = dict.fromkeys(lead.contacts, False)
         lead.contacts[contact.id] = is_main
+        if refresh:
+            contact.leads.pop(lead.id, None)
         contact.leads.setdefault(lead.id)
 
     def unlink(self, lead: SimLead, contact: SimContact) -> None:

@@ -62,7 +62,12 @@ def _link(call: RestCall) -> Answer:
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         lead = account.leads[call.numbers[0] if call.numbers else body["entity_id"]]
         contact = account.contacts[body["to_entity_id"]]
-        account.link(lead, contact, main=(body.get("metadata") or {}).get("is_main"))
+        account.link(
+            lead,
+            contact,
+            main=(body.get("metadata") or {}).get("is_main"),
+            refresh=call.world.switches.repeated_link == "refreshes",
+        )
         call.world.events.publish("link", account_id=account.id, lead_id=lead.id)
         return {"entity_id": lead.id, "entity_type": "leads", **_show(lead, contact.id)}
 

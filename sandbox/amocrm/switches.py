@@ -51,6 +51,7 @@ class Switches:
     rest_retry_after_s: int = 1  # Kommo was seen to ask for 300
     rest_block_after: int = 20  # this many refusals for haste within a minute block the account (403 as HTML)
     rest_block_s: float = 60.0
+    repeated_link: Literal["refreshes", "keeps"] = "refreshes"  # point 10: is a deal linked again the one linked last
     bulk_limit: int = 250  # point 22
     contacts_per_lead: int | None = None  # point 22: error code 330 above it
     empty_chat_links: Literal["no_content", "empty_list"] = "no_content"  # point 29
