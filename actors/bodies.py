@@ -43,7 +43,9 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     silent: bool = False
     chat_id: int | None = None
     message_id: int | None = None
-    reply_to_amo_id: str | None = None
+    reply_to_message_id: int | None = None
+    """The message of the same chat that is answered; where it stands in amoCRM is looked up when this is posted, since
+    a quick reply is decided on before the answered message has arrived there."""
 
 
 class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,7 +22,7 @@ from dealgram.actors.bodies import (
     Say,
     SendAnswer,
 )
-from dealgram.actors.incoming import Incoming, read_message
+from dealgram.actors.incoming import read_message
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.posting import Opening, Posting
@@ -30,9 +30,9 @@ from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services
-from dealgram.gateways.amojo import ChatUser, MessageHook, parse_hook
+from dealgram.gateways.amojo import ChatUser, DeliveryError, MessageHook, parse_hook
 from dealgram.gateways.telegram import CallbackQuery, MembershipChanged, Message, Update, parse_update
-from dealgram.persistence import bots, messages, persons
+from dealgram.persistence import bots, persons
 from dealgram.persistence.entries import Delivery, InboxEntry
 from dealgram.persistence.records import Person
 from dealgram.persistence.tables import Row
@@ -125,21 +125,12 @@ class BotActor(OutboxActor):
                 silent=incoming.service,
                 chat_id=user_id,
                 message_id=incoming.message_id,
-                reply_to_amo_id=await self._quoted(incoming, conversation),
+                reply_to_message_id=incoming.reply_to,
             )
         todo = [NewBody(lane=str(conversation), body=body)]
         if starts and not edited:
             todo.append(NewBody(lane=_chat_lane(user_id), body=Say(chat_id=user_id, html=texts.GREETING)))
         return Decision(rows=rows, todo=tuple(todo))
-
-    async def _quoted(self, incoming: Incoming, conversation: PrivateConversation) -> str | None:
-        if incoming.reply_to is None:
-            return None
-        with self.context.dependency("database"):
-            known = await messages.by_telegram(
-                self.services.db, self.account_id, self._bot_id, incoming.chat_id, incoming.reply_to
-            )
-        return next((row.amo_id for row in known if row.conversation_id == str(conversation)), None)
 
     async def _on_own_membership(self, change: MembershipChanged, cause: int) -> Decision:
         """The person stopped the bot, or let it back in (telegram-facts §1.8)."""
@@ -204,7 +195,10 @@ class BotActor(OutboxActor):
         if not isinstance(conversation, PrivateConversation) or conversation.bot_id != self._bot_id:
             raise Permanent("the hook is for another bot")
         if await self._person(conversation.user_id) is None:
-            return Decision(todo=(refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT),), result="unknown person")
+            return Decision(
+                todo=(refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT, int(DeliveryError.CANNOT_START)),),
+                result="unknown person",
+            )
         with self.context.dependency("database"):
             name = await manager_name(self.services, self.account_id, hook)
             reply_to = await replied_message(self.services, self.account_id, hook, conversation.user_id)

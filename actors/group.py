@@ -161,7 +161,6 @@ class GroupActor(OutboxActor):
             around = dataclasses.replace(
                 around,
                 reply_is_relayed=any(row.direction == "out" for row in known),
-                replied={row.conversation_id: row for row in known},
             )
         return decide_message(self._state, incoming, around)
 

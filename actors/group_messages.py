@@ -7,8 +7,7 @@ goes to every linked deal, or something that concerns nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dealgram.actors import menu, texts
 from dealgram.actors.bodies import Author, CheckDeal, EditMessage, PostMessage, Say
@@ -19,7 +18,6 @@ from dealgram.actors.names import GroupConversation, group_person_id, service_ms
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.plan import Policy, plan
 from dealgram.actors.registry import AccountInfo, BotInfo
-from dealgram.persistence.records import Message
 from dealgram.persistence.tables import Row
 
 CHAT_LANE = "telegram"
@@ -46,8 +44,6 @@ class Surroundings:
     now: int
     reply_is_relayed: bool = False
     """The answered message is a manager's answer that the bot relayed: the reply is meant for the manager."""
-    replied: Mapping[str, Message] = field(default_factory=dict)
-    """Where the answered message stands in amoCRM, by conversation."""
 
 
 def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
@@ -143,16 +139,11 @@ def _posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple
                 silent=incoming.service,
                 chat_id=incoming.chat_id,
                 message_id=incoming.message_id,
-                reply_to_amo_id=_quoted(around, conversation),
+                reply_to_message_id=incoming.reply_to,
             ),
         )
         for conversation in sorted(conversations, key=str)
     )
-
-
-def _quoted(around: Surroundings, conversation: GroupConversation) -> str | None:
-    row = around.replied.get(str(conversation))
-    return row.amo_id if row is not None else None
 
 
 def _people(state: GroupState, incoming: Incoming) -> tuple[Row, ...]:

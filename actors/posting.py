@@ -70,7 +70,7 @@ class Posting:
             sent_at_ms=body.sent_at_ms,
             silent=body.silent,
             source_external_id=opening.bot.source,
-            reply_to=amojo.Quote(amo_id=body.reply_to_amo_id) if body.reply_to_amo_id else None,
+            reply_to=await self._quote(body, opening.bot.bot_id),
         )
         amo_id = await self._open_and_send(message, opening)
         if body.chat_id is None or body.message_id is None:
@@ -86,6 +86,16 @@ class Posting:
             direction="in",
         )
         return Outcome(rows=(row,))
+
+    async def _quote(self, body: PostMessage, bot_id: int) -> amojo.Quote | None:
+        """The answered message in the same conversation. Its post went through this lane before, so it is known."""
+        if body.chat_id is None or body.reply_to_message_id is None:
+            return None
+        known = await messages.by_telegram(
+            self._services.db, self._account_id, bot_id, body.chat_id, body.reply_to_message_id
+        )
+        amo_id = next((row.amo_id for row in known if row.conversation_id == body.conversation), None)
+        return amojo.Quote(amo_id=amo_id) if amo_id else None
 
     async def mirror(self, body: MirrorAnswer, opening: Opening) -> Outcome:
         """Import a manager's answer silently into another deal of the group."""
@@ -266,13 +276,20 @@ class Posting:
         except Forbidden as error:
             log.critical("amoCRM refuses our signature: check the channel secret and the clock", error=str(error))
             raise Transient("amoCRM refuses the signature", retry_after_s=30) from error
-        except Refused:
+        except Refused as error:
             # The refusal of a repeated msgid is undocumented (§20.6): what is in the chat already has arrived.
-            if row.chat_uuid is None or not await self._is_there(scope, row.chat_uuid, message.msgid):
+            arrived = await self._arrived_as(scope, row, message.msgid)
+            if arrived is None and message.reply_to is not None:
+                log.warning("posted without its quote, which amoCRM may have forgotten", error=str(error))
+                return await self._send(dataclasses.replace(message, reply_to=None), row)
+            if arrived is None:
                 raise
-            return None
-        return sent.amo_id
+            return arrived
+        return sent.amo_id or await self._arrived_as(scope, row, message.msgid)
 
-    async def _is_there(self, scope: str, chat_uuid: str, msgid: str) -> bool:
-        history = await self._services.amojo.history(scope, chat_uuid, offset=0, limit=HISTORY_PAGE)
-        return any(item.message.client_id == msgid for item in history)
+    async def _arrived_as(self, scope: str, row: ConversationRow, msgid: str) -> str | None:
+        """amoCRM's id of a message that is among the latest of its conversation."""
+        if row.chat_uuid is None:
+            return None
+        history = await self._services.amojo.history(scope, row.chat_uuid, offset=0, limit=HISTORY_PAGE)
+        return next((item.message.id for item in history if item.message.client_id == msgid), None)
