@@ -109,6 +109,11 @@ def mirror_msgid(amo_id: str, deal_id: int) -> str:
     return f"amo-{amo_id}-d{deal_id}"
 
 
+def answer_msgid(amo_id: str, part: int) -> str:
+    """Our message id for one part of a manager's answer, where it stands in Telegram."""
+    return f"amo-{amo_id}-{part}"
+
+
 def service_msgid(cause: str, conversation: Conversation) -> str:
     """Our message id for a line that dealgram itself writes into a conversation because of ``cause``."""
     return f"sys-{cause}-{conversation}"

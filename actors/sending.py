@@ -16,11 +16,13 @@ import trio
 from dealgram.actors import texts
 from dealgram.actors.answers import refuse, report
 from dealgram.actors.bodies import AnswerPress, Button, EditMenu, ReportStatus, Say, SendAnswer
+from dealgram.actors.names import answer_msgid
 from dealgram.actors.outbox import DONE, Outcome
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.services import Services
 from dealgram.gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram import AskReply, BotCalls, ChatMigrated, Key, Keyboard
+from dealgram.persistence import messages
 from dealgram.persistence.entries import Delivery
 from dealgram.persistence.records import Message
 
@@ -59,6 +61,7 @@ class Sending:
         bot = self._services.registry.bot(self._bot_id)
         if bot is None:
             return self._failed(body, texts.REASON_BOT_REMOVED)
+        is_whole = await self._earlier_parts_arrived(body)
         try:
             message_id = await self._once(
                 delivery,
@@ -75,15 +78,25 @@ class Sending:
         row = Message(
             account_id=self._account_id,
             conversation_id=body.conversation,
-            msgid=f"amo-{body.amo_id}-{body.part}",
+            msgid=answer_msgid(body.amo_id, body.part),
             bot_id=self._bot_id,
             chat_id=body.chat_id,
             message_id=message_id,
             amo_id=body.amo_id,
             direction="out",
         )
-        done = (report(ReportStatus(amo_id=body.amo_id, delivered=True)),) if body.part == body.parts else ()
+        done = (report(ReportStatus(amo_id=body.amo_id, delivered=True)),) if is_whole else ()
         return Outcome(rows=(row,), todo=done)
+
+    async def _earlier_parts_arrived(self, body: SendAnswer) -> bool:
+        """Whether this is the last part of an answer and all the others are in the chat: only then is it delivered."""
+        if body.part < body.parts:
+            return False
+        for part in range(1, body.parts):
+            msgid = answer_msgid(body.amo_id, part)
+            if await messages.by_msgid(self._services.db, self._account_id, body.conversation, msgid) is None:
+                return False
+        return True
 
     async def say(self, body: Say, delivery: Delivery) -> tuple[Outcome, int | None]:
         """Send the bot's own words; gives the message's id as well, if it was sent."""
