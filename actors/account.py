@@ -17,9 +17,10 @@ import structlog
 import trio
 
 from dealgram.actors import texts
+from dealgram.actors.answers import refuse
 from dealgram.actors.asking import REFRESH_EARLY, AccessToken, FindContact, Reconnect
 from dealgram.actors.bodies import Body, ReportStatus
-from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.outbox import Decision, OutboxActor, Outcome
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.services import AccountGone, Services
@@ -82,13 +83,8 @@ class AccountActor(OutboxActor):
         """A chat hook that belongs to no bot and no group of ours (amoCRM contract §23): tell the manager."""
         hook = parse_hook(entry.payload)
         if isinstance(hook, MessageHook):
-            report = ReportStatus(
-                amo_id=hook.content.id,
-                delivered=False,
-                error_code=int(DeliveryError.CANNOT_START),
-                reason=texts.REASON_UNKNOWN_CHAT,
-            )
-            await self.finish(entry, Decision(todo=(NewBody(lane="status", body=report),), result="unknown chat"))
+            told = refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT, int(DeliveryError.CANNOT_START))
+            await self.finish(entry, Decision(todo=(told,), result="unknown chat"))
         else:
             await self.finish(entry, Decision(result="ignored"))
 
