@@ -17,7 +17,8 @@ import structlog
 
 from dealgram.actors.names import account_address, bot_address, group_address, parse_conversation
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
-from dealgram.gateways.amojo import MessageHook, parse_hook
+from dealgram.gateways.amojo import MessageHook, UnknownHook, parse_hook
+from dealgram.gateways.errors import BadPayload
 from dealgram.gateways.telegram import BadUpdate, Chat, Message, Update, chat_of, parse_update
 from dealgram.persistence import groups
 from dealgram.persistence.database import Database
@@ -80,10 +81,14 @@ class Intake:
         """Commit a chat hook whose signature was verified. Kinds that this version does nothing with are ignored.
 
         Raises:
-            BadPayload: not a chat hook at all.
+            BadPayload: not a chat hook at all, or one of another account: the path is not part of what is signed.
             DatabaseUnavailable: not committed; amoCRM does not repeat, but a 503 shows the trouble.
         """
         hook = parse_hook(raw)
+        if hook.account_id is not None and hook.account_id != account.row.amojo_id:
+            raise BadPayload("the hook belongs to another account")
+        if isinstance(hook, UnknownHook):
+            log.warning("a chat hook of an unknown kind was let go", account=account.account_id, kinds=hook.kinds)
         if not isinstance(hook, MessageHook):
             return Accepted.IGNORED
         entry = NewEntry(
