@@ -62,6 +62,11 @@ def esc(text: str) -> str:
     return escape(text, quote=False)
 
 
+def quoted(name: str) -> str:
+    """A name in Russian quotation marks; its own become the inner kind."""
+    return f"«{name.replace('«', '„').replace('»', '“')}»"
+
+
 def plain(html: str) -> str:
     """Telegram HTML as plain text, for those who read it elsewhere."""
     return unescape(re.sub(r"<[^>]*>", "", html))
@@ -195,36 +200,36 @@ def deal_link_html(name: str, link: str, deal_id: int) -> str:
 
 def group_linked_line(title: str) -> str:
     """The first line in the group's own conversation of a deal."""
-    return f"🔗 Группа «{title}» связана с этой сделкой. Напишите здесь, и сообщение увидит вся группа."
+    return f"🔗 Группа {quoted(title)} связана с этой сделкой. Напишите здесь, и сообщение увидит вся группа."
 
 
 def group_unlinked_line(title: str) -> str:
     """The last line in the group's own conversation of a deal."""
-    return f"✂️ Группа «{title}» отвязана от этой сделки."
+    return f"✂️ Группа {quoted(title)} отвязана от этой сделки."
 
 
 def bot_removed_line(title: str) -> str:
     """The bot is no longer in the group."""
-    return f"⛔ Бота удалили из группы «{title}»: сообщения больше не передаются."
+    return f"⛔ Бота удалили из группы {quoted(title)}: сообщения больше не передаются."
 
 
 def bot_returned_line(title: str) -> str:
     """The bot is in the group again."""
-    return f"▶️ Бот снова в группе «{title}»."
+    return f"▶️ Бот снова в группе {quoted(title)}."
 
 
 def bot_promoted_line(title: str, *, administrator: bool) -> str:
     """The bot's rights in the group changed."""
     return (
-        f"🛡 Бот стал администратором группы «{title}» и видит все сообщения."
+        f"🛡 Бот стал администратором группы {quoted(title)} и видит все сообщения."
         if administrator
-        else f"⚠️ Бот больше не администратор группы «{title}» и может видеть не все сообщения."
+        else f"⚠️ Бот больше не администратор группы {quoted(title)} и может видеть не все сообщения."
     )
 
 
 def group_upgraded_line(title: str) -> str:
     """The group became a supergroup."""
-    return f"🔁 Группа «{title}» стала супергруппой. Связь со сделкой сохранена."
+    return f"🔁 Группа {quoted(title)} стала супергруппой. Связь со сделкой сохранена."
 
 
 def refused(detail: str) -> str:
