@@ -21,7 +21,7 @@ from dealgram.persistence.entries import Completed, Delivery, InboxEntry, NewDel
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import Row, upsert_rows
 from dealgram.persistence.text import clean, clean_or_none
-from dealgram.runtime.address import Address
+from dealgram.runtime import Address
 
 if TYPE_CHECKING:
     import asyncpg

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from dealgram.persistence.database import Database
-from dealgram.runtime.address import Address
+from dealgram.runtime import Address
 
 if TYPE_CHECKING:
     from dealgram.persistence.database import Connection, Record

@@ -21,6 +21,7 @@ need be.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -62,9 +63,8 @@ class PostgresBinaries:
         self, program: str, *arguments: str, timeout_s: float = _START_DEADLINE_S
     ) -> subprocess.CompletedProcess[str]:
         """Run one program to its end; the result holds its output. Blocking."""
-        with tempfile.TemporaryFile(
-            "w+"
-        ) as output:  # a pipe would be held open by the server that pg_ctl leaves behind
+        # not a pipe: the server that pg_ctl leaves behind would hold it open
+        with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(  # noqa: S603 - our own program with our own arguments
                 [str(self.folder / program), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -166,6 +166,9 @@ class _Cluster:
                 share.close()
             if self._data.exists():
                 self._pg_ctl("stop", "-m", "fast", "-w", "-t", str(_STOP_DEADLINE_S))
+            if self._sockets != self._data:
+                with contextlib.suppress(OSError):
+                    self._sockets.rmdir()
 
     def _start_lock(self) -> IO[str]:
         lock = (self._folder / "start.lock").open("w")  # released by closing it

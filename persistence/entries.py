@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from dealgram.persistence.tables import Row
-from dealgram.runtime.address import Address
+from dealgram.runtime import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from dealgram.runtime.errors import Transient
+from dealgram.runtime import Transient
 
 
 class DatabaseUnavailable(Transient):

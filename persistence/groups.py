@@ -50,6 +50,11 @@ async def ensure(
     return group
 
 
+def inherited(source_key: str, group_id: int) -> str:
+    """The key of an inbox entry that a merged group handed on to ``group_id``, so that it is handed on once."""
+    return f"{source_key}~{group_id}"
+
+
 async def get(db: Database, account_id: int, group_id: int) -> Group | None:
     """The account's group, or None."""
     record = await db.fetchrow(Group.table.select("WHERE account_id = $1 AND group_id = $2"), account_id, group_id)
@@ -96,22 +101,33 @@ async def note_upgrade(
     """A group became a supergroup: both chat ids name it from now on. Returns our id of it; idempotent.
 
     The group under the old id keeps everything. Should the new id have been taken for another group before this was
-    known, that stranger is merged away: it can have nothing of its own yet. The row's ``chat_id`` is left to the
-    group's actor, who owns the row.
+    known, that stranger is merged away, and what was written in it is put into the inbox of the group that it is:
+    the stranger could not know the deals. The row's ``chat_id`` is left to the group's actor, who owns the row.
     """
     group = await by_chat(db, bot_id, old_chat_id)
     if group is None:
         group = await ensure(db, account_id, bot_id, new_chat_id, title, "supergroup")
 
     async def in_transaction(connection: Connection) -> None:
-        await connection.execute(
+        merged = await connection.fetch(
             "UPDATE groups SET status = 'merged', updated_at = now()"
-            " WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND group_id <> $4 AND status <> 'merged'",
+            " WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND group_id <> $4 AND status <> 'merged'"
+            " RETURNING group_id",
             account_id,
             bot_id,
             new_chat_id,
             group.group_id,
         )
+        for record in merged:
+            await connection.execute(
+                "INSERT INTO inbox (account_id, shard, address_kind, address_key, source, source_key, payload)"
+                " SELECT account_id, shard, address_kind, $2, source, source_key || $3, payload FROM inbox"
+                " WHERE address_kind = 'group' AND address_key = $1 AND source LIKE 'telegram:%'"
+                " ORDER BY id ON CONFLICT DO NOTHING",
+                str(record["group_id"]),
+                str(group.group_id),
+                inherited("", group.group_id),
+            )
         await connection.executemany(
             "INSERT INTO chat_aliases (bot_id, chat_id, account_id, shard, group_id) VALUES ($1, $2, $3, $4, $5)"
             " ON CONFLICT (bot_id, chat_id) DO UPDATE SET group_id = excluded.group_id"

@@ -27,25 +27,24 @@ settings.load_profile("dealgram")
 
 # Tests throw their databases away: nothing is gained by waiting for the disk.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
-_TEMPLATE = "dealgram_template"
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def run_postgres():
-    """Start private PostgreSQL servers in temporary folders: ``run_postgres(binaries=None) -> url``."""
-    servers: list[embedded.EmbeddedPostgres] = []
+    """Start private PostgreSQL servers, one per installation: ``run_postgres(binaries=None) -> url``."""
+    servers: dict[embedded.PostgresBinaries | None, embedded.EmbeddedPostgres] = {}
     folders: list[Path] = []
 
     def run(binaries: embedded.PostgresBinaries | None = None) -> str:
-        folder = Path(tempfile.mkdtemp(prefix="dealgram-tests-"))
-        folders.append(folder)
-        server = trio.run(partial(embedded.start, folder, settings=_FAST, binaries=binaries))
-        servers.append(server)
-        return server.url
+        if binaries not in servers:
+            folder = Path(tempfile.mkdtemp(prefix="dealgram-tests-"))
+            folders.append(folder)
+            servers[binaries] = trio.run(partial(embedded.start, folder, settings=_FAST, binaries=binaries))
+        return servers[binaries].url
 
     yield run
-    for server in servers:
+    for server in servers.values():
         trio.run(server.stop)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
@@ -61,13 +60,15 @@ def postgres_url(run_postgres):
 def migrated_template(postgres_url):
     """The name of a migrated database on the session's server, to be copied."""
 
+    name = f"dealgram_template_{next(_numbers)}"
+
     async def make() -> None:
-        async with Database.open(in_database(postgres_url, _TEMPLATE), min_size=1, max_size=1) as db:
+        async with Database.open(in_database(postgres_url, name), min_size=1, max_size=1) as db:
             await migrate(db)
 
-    _administer(postgres_url, f"CREATE DATABASE {_TEMPLATE}")
+    _administer(postgres_url, f"CREATE DATABASE {name}")
     trio.run(make)
-    return _TEMPLATE
+    return name
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dealgram.persistence import Commit, Completed, Database, DatabaseUnavailable, Journal, Link, NewDelivery, NewEntry
 from dealgram.persistence import writer as writer_module
-from dealgram.runtime.address import Address
+from dealgram.runtime import Address
 
 ADDRESSES = [Address("group", str(number)) for number in range(3)]
 
@@ -131,9 +131,7 @@ async def act(journal, model, action, numbers, *, submits):
         assert [by_number[number] for number in numbers] == list(sent)  # asked for twice: one row
         model.sent.extend(sent)
     elif action == "complete":
-        ended = tuple(
-            Completed(delivery_id=one.id, state="dead", error="e", traceback="t") for one in model.sent[:2]
-        )
+        ended = tuple(Completed(delivery_id=one.id, state="dead", error="e", traceback="t") for one in model.sent[:2])
         if submits:
             model.completed.update(one.delivery_id for one in ended)
         await journal.commit(Commit(account_id=1, completed=ended))

@@ -1,0 +1,239 @@
+"""Records and repositories: what is written comes back, the database keeps the time, accounts stay apart."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+import trio
+
+from dealgram.persistence import (
+    SHARDS,
+    Account,
+    Bot,
+    ChatAlias,
+    Contact,
+    Conversation,
+    ForeignRowError,
+    Group,
+    Link,
+    Message,
+    Participant,
+    Person,
+    Row,
+    User,
+    accounts,
+    bots,
+    contacts,
+    conversations,
+    groups,
+    links,
+    messages,
+    participants,
+    persons,
+    records,
+    shard_of,
+    users,
+)
+from dealgram.persistence.tables import Clock
+
+ROWS: list[Row] = [
+    Account(account_id=1, host="https://a.amocrm.ru", subdomain="a", scope_id="s1", settings={"policy": "deal"}),
+    User(account_id=1, user_id=2, name="Анна", amojo_id="u", is_admin=True),
+    Bot(
+        bot_id=3,
+        account_id=1,
+        token=b"t",
+        username="bot",
+        pipeline_id=9,
+        external_id="tgb-3",
+        webhook_key="w",
+        webhook_secret=b"s",
+        settings={},
+    ),
+    Group(group_id=4, account_id=1, bot_id=3, chat_id=-100, title="Г", kind="supergroup", dialog={"step": 1}),
+    ChatAlias(bot_id=3, chat_id=-5, account_id=1, group_id=4),
+    Link(group_id=4, deal_id=5, account_id=1, deal_name="Кухня", linked_by=6),
+    Participant(group_id=4, user_id=6, account_id=1, name="Борис", username="b"),
+    Person(bot_id=3, user_id=6, account_id=1, name="Борис"),
+    Contact(account_id=1, user_id=6, contact_id=7, name="Борис"),
+    Conversation(account_id=1, conversation_id="g4-d5", bot_id=3, group_id=4, deal_id=5, chat_uuid="c", ready=True),
+    Message(account_id=1, conversation_id="g4-d5", msgid="m", bot_id=3, chat_id=-100, message_id=8, amo_id="x"),
+]
+
+
+async def read(db, row):
+    match row:
+        case Account():
+            return await accounts.get(db, 1)
+        case User():
+            return await users.by_amojo(db, 1, "u")
+        case Bot():
+            return await bots.get(db, 3)
+        case Group():
+            return await groups.get(db, 1, 4)
+        case Link():
+            return (await links.for_deal(db, 1, 5))[0]
+        case Participant():
+            return (await participants.for_group(db, 1, 4))[0]
+        case Person():
+            return await persons.get(db, 1, 3, 6)
+        case Contact():
+            return await contacts.by_contact(db, 1, 7)
+        case Conversation():
+            return await conversations.get(db, 1, "g4-d5")
+        case Message():
+            return await messages.by_msgid(db, 1, "g4-d5", "m")
+    return None
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.table.name)
+async def test_a_written_row_comes_back_whole(db, row):
+    await records.upsert(db, row)
+    await records.upsert(db, row)
+    assert await db.fetchval(f"SELECT count(*) FROM {row.table.name}") == 1
+    assert await db.fetchval(f"SELECT shard FROM {row.table.name}") == shard_of(1)
+    stored = await read(db, row)
+    if isinstance(row, ChatAlias):
+        return
+    clocks = {name: getattr(stored, name) for name, kind in row.table.columns.items() if isinstance(kind, Clock)}
+    assert replace(row, **clocks) == stored
+    assert all(value is not None for name, value in clocks.items() if name != "unlinked_at")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.table.name)
+async def test_a_key_of_another_account_is_refused(db, row):
+    await records.upsert(db, row)
+    foreign = replace(row, account_id=2)
+    if "account_id" in row.table.key:
+        await records.upsert(db, *([] if isinstance(row, Account) else [foreign]))
+        return
+    with pytest.raises(ForeignRowError):
+        await records.upsert(db, foreign)
+    assert await db.fetchval(f"SELECT account_id FROM {row.table.name}") == 1
+
+
+def test_every_table_has_a_record_and_every_record_its_columns():
+    types = {item for item in vars(records).values() if isinstance(item, type) and issubclass(item, Row)} - {Row}
+    assert {type(row) for row in ROWS} == types
+    for row in ROWS:
+        assert set(row.table.columns) == {item.name for item in fields(row)}
+
+
+async def test_the_database_keeps_the_time_of_creation_and_change(db):
+    account = ROWS[0]
+    await records.upsert(db, account)
+    first = await accounts.get(db, 1)
+    await records.upsert(db, replace(account, name="new"))
+    second = await accounts.get(db, 1)
+    assert second.created_at == first.created_at
+    assert second.updated_at > first.updated_at
+    assert second.name == "new"
+
+
+async def test_a_link_remembers_when_it_was_made_and_undone(db):
+    link = Link(group_id=1, deal_id=1, account_id=1)
+    await records.upsert(db, link)
+    [made] = await links.for_group(db, 1, 1)
+    assert made.unlinked_at is None
+    await records.upsert(db, replace(made, deal_name="renamed"))
+    [renamed] = await links.for_group(db, 1, 1)
+    assert renamed.linked_at == made.linked_at
+    await records.upsert(db, replace(link, status="unlinked"))
+    assert await links.for_group(db, 1, 1) == []
+    [undone] = await links.for_group(db, 1, 1, unlinked=True)
+    assert undone.linked_at == made.linked_at
+    assert undone.unlinked_at > made.linked_at
+    await records.upsert(db, replace(link, status="unlinked"))
+    [still] = await links.for_deal(db, 1, 1, unlinked=True)
+    assert still.unlinked_at == undone.unlinked_at
+    await records.upsert(db, link)
+    [again] = await links.for_deal(db, 1, 1)
+    assert again.linked_at > made.linked_at
+    assert again.unlinked_at is None
+
+
+async def test_ensuring_a_group_makes_one_whoever_asks(db):
+    found = []
+
+    async def ask(title):
+        found.append(await groups.ensure(db, 1, 3, -7, title, "group"))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(ask, f"title {number}\x00")
+    assert len({group.group_id for group in found}) == 1
+    assert len({group.title for group in found}) == 1
+    with pytest.raises(ForeignRowError):
+        await groups.ensure(db, 2, 3, -7, "ours now", "group")
+    other = await groups.ensure(db, 2, 4, -7, "another bot's", "group")
+    assert other.group_id != found[0].group_id
+
+
+async def test_a_group_is_found_by_its_old_chat_id(db):
+    group = await groups.ensure(db, 1, 3, -7, "Г", "group")
+    await records.upsert(
+        db,
+        replace(group, chat_id=-1007, kind="supergroup"),
+        ChatAlias(bot_id=3, chat_id=-7, account_id=1, group_id=group.group_id),
+    )
+    for chat_id in (-7, -1007):
+        found = await groups.by_chat(db, 3, chat_id)
+        assert found is not None
+        assert (found.group_id, found.chat_id) == (group.group_id, -1007)
+    assert await groups.by_chat(db, 4, -7) is None
+    assert (await groups.ensure(db, 1, 3, -7, "Г", "group")).group_id == group.group_id
+
+
+async def test_accounts_see_only_their_own(db):
+    await records.upsert(db, *ROWS)
+    assert await users.for_account(db, 2) == []
+    assert await users.by_amojo(db, 2, "u") is None
+    assert await bots.for_account(db, 2) == []
+    assert await groups.get(db, 2, 4) is None
+    assert await groups.for_account(db, 2) == []
+    assert await groups.for_bot(db, 2, 3) == []
+    assert await links.for_group(db, 2, 4) == []
+    assert await links.for_deal(db, 2, 5) == []
+    assert await participants.for_group(db, 2, 4) == []
+    assert await persons.get(db, 2, 3, 6) is None
+    assert await contacts.get(db, 2, 6) is None
+    assert await contacts.by_contact(db, 2, 7) is None
+    assert await conversations.get(db, 2, "g4-d5") is None
+    assert await conversations.by_chat_uuid(db, 2, "c") is None
+    assert await conversations.for_group(db, 2, 4) == []
+    assert await messages.by_amo(db, 2, "x") is None
+    assert await messages.by_msgid(db, 2, "g4-d5", "m") is None
+    assert await messages.by_telegram(db, 2, 3, -100, 8) == []
+
+
+async def test_the_other_ways_to_find_a_row(db):
+    await records.upsert(db, *ROWS)
+    assert (await accounts.by_scope(db, "s1")).account_id == 1
+    assert await accounts.by_scope(db, "s2") is None
+    assert [one.account_id for one in await accounts.all_accounts(db)] == [1]
+    assert [one.user_id for one in await users.for_account(db, 1)] == [2]
+    assert (await bots.by_webhook_key(db, "w")).bot_id == 3
+    assert await bots.by_webhook_key(db, "") is None
+    assert [one.bot_id for one in await bots.for_account(db, 1)] == [3]
+    assert [one.group_id for one in await groups.for_account(db, 1)] == [4]
+    assert [one.group_id for one in await groups.for_bot(db, 1, 3)] == [4]
+    assert (await groups.find(db, 4)).title == "Г"
+    assert (await contacts.get(db, 1, 6)).contact_id == 7
+    assert (await conversations.by_chat_uuid(db, 1, "c")).conversation_id == "g4-d5"
+    assert [one.conversation_id for one in await conversations.for_group(db, 1, 4)] == ["g4-d5"]
+    assert (await messages.by_amo(db, 1, "x")).msgid == "m"
+    assert [one.msgid for one in await messages.by_telegram(db, 1, 3, -100, 8)] == ["m"]
+
+
+async def test_only_bots_that_work_are_active(db):
+    bot = ROWS[2]
+    await records.upsert(db, ROWS[0], bot, replace(bot, bot_id=4, webhook_key="v", status="revoked"))
+    assert [one.bot_id for one in await bots.all_active(db)] == [3]
+    await records.upsert(db, replace(ROWS[0], status="uninstalled"))
+    assert await bots.all_active(db) == []
+
+
+def test_shards_never_move():
+    assert [shard_of(account_id) for account_id in (1, 2, 31415926)] == [183, 13, 248]
+    assert {shard_of(account_id) for account_id in range(5000)} == set(range(SHARDS))
