@@ -110,7 +110,7 @@ class TransportRequest(BaseRequest):
                 repeatable=repeatable,
             )
         except GatewayError as error:
-            raise CarriedError(error) from error
+            raise CarriedError(error) from None
         if not answer.ok:
             raise CarriedError(telegram_refusal(answer, operation=operation, repeatable=repeatable))
         try:

@@ -27,7 +27,7 @@ from telegram import (
 )
 from telegram.constants import ParseMode
 
-from dealgram.gateways.errors import OutcomeUnknown, Refused, ServiceFailed, Unauthorised
+from dealgram.gateways.errors import GatewayError, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram.bot import CarriedError, TransportRequest, TrioBot, is_repeatable, last_result
 from dealgram.gateways.telegram.errors import SERVICE
 from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, SentMessageId, WebhookInfo
@@ -35,7 +35,7 @@ from dealgram.gateways.transport import HttpTransport
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"(\d{1,19}):[A-Za-z0-9_-]{1,200}")
+_TOKEN = re.compile(r"([0-9]{1,19}):[A-Za-z0-9_-]{1,200}")
 _GENERAL_TOPIC = 1  # has messages with this thread id, but refuses it in a send (telegram-facts §1.6)
 
 
@@ -56,7 +56,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyboard:
-    """Inline buttons in rows; no rows takes the buttons off a message."""
+    """Inline buttons in rows."""
 
     rows: tuple[tuple[Key, ...], ...] = ()
 
@@ -276,19 +276,22 @@ class BotCalls:
 async def _call(method: str, call: Callable[[], Awaitable[object]], kind: type[T]) -> T:
     """Runs a method of python-telegram-bot and reads the raw result as `kind`."""
     token = last_result.set(None)
+    failure: GatewayError | None = None
     try:
         try:
             await call()
         except CarriedError as carried:
-            raise carried.error from carried.__cause__
+            failure = carried.error
         except (TypeError, ValueError, KeyError, AttributeError):
             # python-telegram-bot could not make its object of a successful answer; ours decides below.
             if last_result.get() is None:
                 raise
         raw = last_result.get()
-        assert raw is not None, "a call without an error has a result"
     finally:
         last_result.reset(token)
+    if failure is not None:
+        raise failure  # outside of the handlers: its carrier is no part of the story
+    assert raw is not None, "a call without an error has a result"
     try:
         return msgspec.json.decode(raw, type=kind)
     except (ValueError, RecursionError):
@@ -305,8 +308,8 @@ def _markup(markup: Markup | None) -> InlineKeyboardMarkup | ForceReply | None:
 
 
 def _keyboard(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
-    if keyboard is None:
-        return None
+    if keyboard is None or not keyboard.rows:
+        return None  # an edit without a keyboard takes the old one off
     rows = [
         [InlineKeyboardButton(key.text, callback_data=key.data, url=key.url) for key in row] for row in keyboard.rows
     ]

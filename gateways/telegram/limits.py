@@ -11,6 +11,7 @@ window = limit.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from dealgram.gateways.telegram.errors import SERVICE
 from dealgram.runtime import TokenBucket
 
 _LONGEST_BOT_PAUSE_S = 30.0
+_LOOKED_AT = 8  # old chats looked at for each new one: more than one, so that a surplus shrinks
 _EVICTABLE_AFTER_S = 60.0  # by then every bucket of a chat is full again: forgetting it changes nothing
 
 
@@ -144,11 +146,14 @@ class TelegramLimits:
     def _evict(self) -> None:
         """Forgets the least recently used chats above the bound, as far as forgetting them changes nothing."""
         now = trio.current_time()
-        while len(self._chats) > self._settings.remembered_chats:
-            key, limit = next(iter(self._chats.items()))
-            if limit.users or limit.pause_left_s or now - limit.used_at < _EVICTABLE_AFTER_S:
+        for key in list(itertools.islice(self._chats, _LOOKED_AT)):
+            if len(self._chats) <= self._settings.remembered_chats:
                 return
-            del self._chats[key]
+            limit = self._chats[key]
+            if limit.users or limit.pause_left_s:
+                self._chats.move_to_end(key)  # or a few long pauses would stand in the way for ever
+            elif now - limit.used_at >= _EVICTABLE_AFTER_S:
+                del self._chats[key]
 
 
 def _all_ready(buckets: Sequence[TokenBucket]) -> bool:

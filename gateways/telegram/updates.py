@@ -278,7 +278,9 @@ def split_updates(raw: bytes) -> list[bytes]:
         BadPayload: not a successful answer of getUpdates.
     """
     try:
-        return [bytes(item) for item in _batch.decode(raw).result]
+        batch = _batch.decode(raw)
+        if batch.ok:
+            return [bytes(item) for item in batch.result]
     except _UNREADABLE:
         pass
     # One string that msgspec cannot hold (a lone surrogate) must not cost the whole batch.

@@ -70,6 +70,7 @@ class LoopbackServer:
         self.running = 0
         self.most_running = 0
         self.base_url = ""
+        self._came = trio.Event()
 
     def reply(self, body: Any = None, status: int = 200, **more: Any) -> None:
         raw = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
@@ -77,6 +78,12 @@ class LoopbackServer:
 
     def close(self) -> None:
         self.queue.append(CLOSE)
+
+    async def arrived(self, count: int) -> None:
+        """Waits until so many requests have been read, in all."""
+        while len(self.seen) < count:
+            self._came = trio.Event()
+            await self._came.wait()
 
     def hang(self) -> None:
         self.queue.append(HANG)
@@ -101,6 +108,7 @@ class LoopbackServer:
             if seen is None:
                 return
             self.seen.append(seen)
+            self._came.set()
             self.running += 1
             self.most_running = max(self.most_running, self.running)
             try:
@@ -169,9 +177,12 @@ def told() -> Callable[[BaseException], str]:
     def everything(error: BaseException) -> str:
         texts = ["".join(traceback.format_exception(error))]
         chain: list[BaseException | None] = [error]
+        told_already: set[int] = set()
         while chain:
             one = chain.pop()
             if one is not None:
+                assert id(one) not in told_already, "the chain of causes has a loop"
+                told_already.add(id(one))
                 texts += [repr(one), str(one), repr(one.args), repr(vars(one))]
                 chain += [one.__cause__, one.__context__ if one.__context__ is not one.__cause__ else None]
         return "\n".join(texts)

@@ -48,8 +48,7 @@ async def test_waiting_in_vain_for_a_free_connection_is_not_sent(server):
     server.answer = lambda seen: never.wait()
     async with HttpTransport.open(Upstream(name="one", max_connections=1)) as transport, trio.open_nursery() as nursery:
         nursery.start_soon(partial(call, transport, server.base_url, deadline_s=60))
-        while not server.running:
-            await trio.lowlevel.checkpoint()
+        await server.arrived(1)
         with pytest.raises(NotSent):
             await call(transport, server.base_url, deadline_s=0.05)
         nursery.cancel_scope.cancel()
