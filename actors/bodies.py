@@ -166,6 +166,7 @@ class HandlePress(Body, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: ClassVar[str] = "menu.press"
 
+    chat_id: int
     query_id: str
     data: str
     user_id: int

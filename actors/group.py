@@ -9,7 +9,7 @@ changes.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -34,6 +34,7 @@ from dealgram.actors.bodies import (
     SendAnswer,
 )
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
 from dealgram.actors.group_menu import GroupMenu
 from dealgram.actors.group_messages import (
     CHAT_LANE,
@@ -43,12 +44,17 @@ from dealgram.actors.group_messages import (
     decide_edit,
     decide_message,
     group_line,
-    group_lines,
 )
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import person_name, read_message
-from dealgram.actors.menu import main_buttons
-from dealgram.actors.names import GroupConversation, group_person_id, mirror_msgid, parse_conversation, person_id
+from dealgram.actors.names import (
+    GroupConversation,
+    group_address,
+    group_person_id,
+    mirror_msgid,
+    parse_conversation,
+    person_id,
+)
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.plan import mirrors
 from dealgram.actors.posting import Opening, Posting
@@ -66,12 +72,15 @@ from dealgram.gateways.telegram import (
     parse_update,
 )
 from dealgram.persistence import conversations, groups, links, messages, participants
-from dealgram.persistence.entries import Delivery, InboxEntry
+from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
+from dealgram.persistence.records import Group
 from dealgram.persistence.records import Message as MessageRow
 from dealgram.persistence.tables import Row
 from dealgram.runtime import Failure, Permanent, Transient
 
 log = structlog.get_logger(__name__)
+
+_ToChat = TypeVar("_ToChat", SendAnswer, Say)
 
 LINK_BATCH = 50
 """Contacts attached to a deal in one request (amoCRM contract §16)."""
@@ -96,6 +105,7 @@ class GroupActor(OutboxActor):
             if row is None:
                 raise Transient(f"group {self._group_id} is not in the database", retry_after_s=30)
             self.account_id = row.account_id
+            await self.services.groups.find_heir(row)
             self._state = GroupState.of(
                 row,
                 await links.for_group(self.services.db, self.account_id, self._group_id),
@@ -107,6 +117,10 @@ class GroupActor(OutboxActor):
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
+        heir = self.services.groups.heir(self._group_id)
+        if heir is not None and entry.source.startswith("telegram:"):
+            await self.finish(entry, _handed_on(entry, heir))
+            return
         match entry.source.partition(":")[0]:
             case "telegram":
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry))
@@ -132,16 +146,14 @@ class GroupActor(OutboxActor):
                     data=query.data,
                     user_id=query.from_user.id,
                     user_name=person_name(query.from_user),
+                    chat_id=query.message.chat.id,
                     message_id=query.message.message_id,
                 )
                 return Decision(todo=(NewBody(lane=MENU_LANE, body=press),))
             case MembershipChanged() as change if update.kind == "my_chat_member":
-                return self._on_own_membership(change, entry.id)
-            case MembershipChanged() as change if not change.new_chat_member.user.is_bot:
-                user = change.new_chat_member.user
-                name = f"{user.first_name} {user.last_name}".strip() or user.username or str(user.id)
-                present = change.new_chat_member.is_present
-                return Decision(rows=self._state.saw(user.id, name, user.username or None, present=present))
+                return decide_own_membership(self._state, change, around.bot, f"e{entry.id}")
+            case MembershipChanged() as change:
+                return decide_membership(self._state, change)
             case _:
                 return Decision(result=f"ignored: {update.kind}")
 
@@ -164,43 +176,8 @@ class GroupActor(OutboxActor):
             )
         return decide_message(self._state, incoming, around)
 
-    def _on_own_membership(self, change: MembershipChanged, cause: int) -> Decision:
-        """The bot was added, removed, promoted or demoted."""
-        before, after = change.old_chat_member, change.new_chat_member
-        was_here = before.is_present if before is not None else self._state.row.status != "left"
-        was_admin = before.is_admin if before is not None else self._state.row.status == "administrator"
-        rows: list[Row] = [*self._state.rename(change.chat.title, change.chat.type)]
-        title = self._state.row.title
-        status: Literal["member", "administrator", "left"] = (
-            "administrator" if after.is_admin else "member" if after.is_present else "left"
-        )
-        rows += self._state.set_status(status)
-        todo: tuple[NewBody, ...] = ()
-        if not after.is_present:
-            line = texts.bot_removed_line(title)
-        elif not was_here:
-            line = texts.bot_returned_line(title)
-            bot = self.services.registry.bot(self._state.row.bot_id)
-            sees_everything = after.is_admin or (bot is not None and bot.row.can_read_all_group_messages)
-            greeting = Say(
-                chat_id=self._state.row.chat_id,
-                html=texts.added_html(title, sees_everything=sees_everything),
-                buttons=main_buttons(len(self._state.deals)),
-            )
-            todo = (NewBody(lane=CHAT_LANE, body=greeting),)
-        elif was_admin != after.is_admin:
-            line = texts.bot_promoted_line(title, administrator=after.is_admin)
-        else:
-            return Decision(rows=tuple(rows))
-        lines = group_lines(self._state, line, f"e{cause}", change.date * 1000)
-        return Decision(rows=tuple(rows), todo=(*todo, *lines))
-
     def _migrate(self, chat_id: int, cause: str) -> Decision:
-        rows = self._state.migrate(chat_id)
-        if not rows:
-            return Decision(result="migrated before")
-        line = texts.group_upgraded_line(self._state.row.title)
-        return Decision(rows=rows, todo=group_lines(self._state, line, cause, now_ms(self.services)))
+        return decide_upgrade(self._state, chat_id, cause, now_ms(self.services))
 
     # amoCRM
 
@@ -211,7 +188,7 @@ class GroupActor(OutboxActor):
         conversation = parse_conversation(hook.conversation.client_id or "")
         if not isinstance(conversation, GroupConversation) or conversation.group_id != self._group_id:
             raise Permanent("the hook is for another group")
-        if conversation.deal_id is not None and not self._state.is_linked(conversation.deal_id):
+        if not self._may_answer(conversation):
             return Decision(todo=(refuse(hook.content.id, texts.REASON_NOT_LINKED),), result="not linked")
         if self._state.row.status == "left":
             return Decision(todo=(refuse(hook.content.id, texts.REASON_KICKED),), result="the bot is not in the group")
@@ -226,6 +203,12 @@ class GroupActor(OutboxActor):
             reply_to_message_id=reply_to,
         )
         return Decision(todo=todo)
+
+    def _may_answer(self, conversation: GroupConversation) -> bool:
+        """Whether the deal of a conversation is linked; any deal, for one that all of the group's deals share."""
+        if conversation.deal_id is None:
+            return bool(self._state.deals)
+        return self._state.is_linked(conversation.deal_id)
 
     # Commands
 
@@ -249,6 +232,12 @@ class GroupActor(OutboxActor):
             return await self._deliver(body, delivery)
         except ChatMigrated as error:
             # The third signal of an upgrade (telegram-facts §1.7): the row waits and goes to the new chat.
+            row = self._state.row
+            with self.context.dependency("database"):
+                await self.services.groups.upgraded(
+                    self.account_id, row.bot_id, row.chat_id, error.new_chat_id, row.title
+                )
+            self.context.system.wake(self.context.address)  # it may have inherited what a stranger was written
             decision = self._migrate(error.new_chat_id, f"d{delivery.id}")
             if decision.rows:
                 await self.decide(decision, cause=f"migrated-{error.new_chat_id}")
@@ -266,11 +255,13 @@ class GroupActor(OutboxActor):
             case ReportStatus():
                 return await deliver_report(self.services, self.account_id, body, delivery)
             case SendAnswer():
-                return await self._send(msgspec.structs.replace(body, chat_id=chat_id), delivery)
+                return await self._send(_moved(body, chat_id), delivery)
             case Say():
-                return await self._say(msgspec.structs.replace(body, chat_id=chat_id), delivery)
+                return await self._say(_moved(body, chat_id), delivery)
+            case EditMenu() if body.chat_id != chat_id:
+                return DONE  # it stayed behind in the old chat, where nobody can press it any more
             case EditMenu():
-                return await self._sending.edit(msgspec.structs.replace(body, chat_id=chat_id))
+                return await self._sending.edit(body)
             case AnswerPress():
                 return await self._sending.answer_press(body)
             case HandlePress():
@@ -331,6 +322,12 @@ class GroupActor(OutboxActor):
             return outcome
         now = int(self.services.now().timestamp())
         return dataclasses.replace(outcome, rows=self._state.asked(body.dialog_user_id, message_id, now))
+
+    def owned(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """A group that was merged into its heir writes its own row no more."""
+        if self.services.groups.heir(self._group_id) is None:
+            return rows
+        return tuple(row for row in rows if not isinstance(row, Group))
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
         if isinstance(body, SendAnswer):
@@ -418,3 +415,22 @@ class GroupActor(OutboxActor):
             username=username,
             deals=(conversation.deal_id,) if conversation.deal_id is not None else self._state.deals,
         )
+
+
+def _moved(body: _ToChat, chat_id: int) -> _ToChat:
+    """A row for the group's chat as it is now. In a new chat message ids start anew: there is nothing to answer."""
+    if body.chat_id == chat_id:
+        return body
+    return msgspec.structs.replace(body, chat_id=chat_id, reply_to_message_id=None)
+
+
+def _handed_on(entry: InboxEntry, heir: int) -> Decision:
+    """An update that came to a chat id before anybody knew which group it is (telegram-facts §1.7)."""
+    passed = NewEntry(
+        account_id=entry.account_id,
+        address=group_address(heir),
+        source=entry.source,
+        source_key=groups.inherited(entry.source_key, heir),
+        payload=entry.payload,
+    )
+    return Decision(entries=(passed,), result=f"handed on to group {heir}")

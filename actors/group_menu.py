@@ -112,9 +112,7 @@ class GroupMenu:
         )
 
     def _show(self, body: HandlePress, page: menu.Page, toast: str | None = None) -> Outcome:
-        edit = EditMenu(
-            chat_id=self._state.row.chat_id, message_id=body.message_id, html=page.html, buttons=page.buttons
-        )
+        edit = EditMenu(chat_id=body.chat_id, message_id=body.message_id, html=page.html, buttons=page.buttons)
         return Outcome(todo=(_answer(body, toast), NewBody(lane=CHAT_LANE, body=edit)))
 
     def _list(self, page: int) -> menu.Page:

@@ -31,7 +31,7 @@ class GroupState:
     """A group, its deals and its people."""
 
     row: Group
-    # Invariant: links holds every deal ever linked, in the order in which they were first linked.
+    # Invariant: the linked deals stand in the order of linking.
     links: dict[int, Link] = field(default_factory=dict)
     participants: dict[int, Participant] = field(default_factory=dict)
 
@@ -84,7 +84,9 @@ class GroupState:
     def rename(self, title: str | None, kind: str) -> tuple[Row, ...]:
         """Take over the title and kind that an update shows."""
         title = title or self.row.title
-        known: Literal["group", "supergroup"] = "supergroup" if kind == "supergroup" else "group"
+        # What was written before an upgrade may arrive after it: a supergroup never becomes a basic group again.
+        upgraded = "supergroup" in (kind, self.row.kind)
+        known: Literal["group", "supergroup"] = "supergroup" if upgraded else "group"
         if title == self.row.title and known == self.row.kind:
             return ()
         self.row = dataclasses.replace(self.row, title=title, kind=known)
@@ -102,7 +104,9 @@ class GroupState:
         if chat_id == self.row.chat_id:
             return ()
         old = self.row.chat_id
-        self.row = dataclasses.replace(self.row, chat_id=chat_id, kind="supergroup")
+        # Leaving the old chat may have been announced before; Telegram takes the members along into the new one.
+        status = "member" if self.row.status == "left" else self.row.status
+        self.row = dataclasses.replace(self.row, chat_id=chat_id, kind="supergroup", status=status)
         aliases = tuple(
             ChatAlias(bot_id=self.row.bot_id, chat_id=each, account_id=self.row.account_id, group_id=self.row.group_id)
             for each in (old, chat_id)

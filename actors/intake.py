@@ -10,11 +10,11 @@ When an ``accept_*`` method returns, what it was given is in the journal.
 from __future__ import annotations
 
 import enum
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import structlog
 
+from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.names import account_address, bot_address, group_address, parse_conversation
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amojo import MessageHook, UnknownHook, parse_hook
@@ -28,8 +28,6 @@ from dealgram.runtime import Address
 
 log = structlog.get_logger(__name__)
 
-REMEMBERED_GROUPS = 100_000
-
 
 class Accepted(enum.Enum):
     """What became of something that came in."""
@@ -42,11 +40,11 @@ class Accepted(enum.Enum):
 class Intake:
     """See the module."""
 
-    def __init__(self, db: Database, journal: Journal, registry: Registry) -> None:
+    def __init__(self, db: Database, journal: Journal, registry: Registry, directory: GroupDirectory) -> None:
         self._db = db
         self._journal = journal
         self._registry = registry
-        self._groups: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._groups = directory
 
     async def accept_updates(self, bot: BotInfo, raws: Sequence[bytes]) -> list[Accepted]:
         """Commit updates of a bot, in order. Bytes that are no update at all are logged and left out.
@@ -120,36 +118,12 @@ class Intake:
             return bot_address(bot.bot_id)
         if isinstance(update.payload, Message):
             if update.payload.migrate_from_chat_id is not None:
-                group_id = await self._upgrade(bot, update.payload.migrate_from_chat_id, chat.id, chat)
-                return group_address(group_id)
+                old = update.payload.migrate_from_chat_id
+                return group_address(await self._upgraded(bot, old, chat.id, chat))
             if update.payload.migrate_to_chat_id is not None:
                 new = update.payload.migrate_to_chat_id
-                return group_address(await self._upgrade(bot, chat.id, new, chat))
-        return group_address(await self._group(bot, chat))
+                return group_address(await self._upgraded(bot, chat.id, new, chat))
+        return group_address(await self._groups.group_of(bot.account_id, bot.bot_id, chat))
 
-    async def _group(self, bot: BotInfo, chat: Chat) -> int:
-        key = (bot.bot_id, chat.id)
-        if (known := self._groups.get(key)) is not None:
-            self._groups.move_to_end(key)
-            return known
-        group = await groups.ensure(
-            self._db,
-            bot.account_id,
-            bot.bot_id,
-            chat.id,
-            chat.title,
-            "supergroup" if chat.type == "supergroup" else "group",
-        )
-        return self._remember(key, group.group_id)
-
-    async def _upgrade(self, bot: BotInfo, old: int, new: int, chat: Chat) -> int:
-        """The group that is known as ``old`` will be written to as ``new``. Idempotent."""
-        group_id = await groups.note_upgrade(self._db, bot.account_id, bot.bot_id, old, new, chat.title)
-        self._remember((bot.bot_id, old), group_id)
-        return self._remember((bot.bot_id, new), group_id)
-
-    def _remember(self, key: tuple[int, int], group_id: int) -> int:
-        self._groups[key] = group_id
-        if len(self._groups) > REMEMBERED_GROUPS:
-            self._groups.popitem(last=False)
-        return group_id
+    async def _upgraded(self, bot: BotInfo, old: int, new: int, chat: Chat) -> int:
+        return await self._groups.upgraded(bot.account_id, bot.bot_id, old, new, chat.title)

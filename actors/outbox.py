@@ -19,6 +19,7 @@ from dealgram.actors.services import Services
 from dealgram.gateways.errors import Forbidden, OutcomeUnknown, Unauthorised
 from dealgram.persistence.entries import Commit, Completed, Delivery, InboxEntry, NewDelivery, NewEntry
 from dealgram.persistence.journal import DeliveryEndedError
+from dealgram.persistence.records import Message
 from dealgram.persistence.tables import Row
 from dealgram.runtime import Actor, Failure, Lanes, Permanent, Question, Transient
 
@@ -85,8 +86,9 @@ class OutboxActor(Actor):
     def __init__(self, services: Services) -> None:
         self.services = services
         self._lanes: Lanes[Delivery] | None = None
-        # Invariant: rows enter a lane in the order of their ids. Commits that bring rows are therefore made one after
-        # another; commits that only finish rows need no order and do not wait here.
+        # Invariants: rows enter a lane in the order of their ids; of a stored row, the newest version is written last.
+        # Commits that bring either are therefore made one after another, in the order in which they were decided. Those
+        # that only finish rows, and note where a message is, need no order and do not wait here.
         self._order = trio.Lock()
 
     async def open_outbox(self) -> None:
@@ -166,6 +168,10 @@ class OutboxActor(Actor):
         completed = Completed(delivery_id=delivery.id, state="dead", error=failure.message, traceback=failure.traceback)
         await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=(completed,))
 
+    def owned(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """Those of the rows that this actor may write, asked right before the commit."""
+        return rows
+
     def given_up(self, body: Body, failure: Failure) -> Outcome:
         """What else follows when a row ends as a dead letter (a manager is told, for instance)."""
         return Outcome()
@@ -180,11 +186,12 @@ class OutboxActor(Actor):
         completed: tuple[Completed, ...],
     ) -> None:
         address = self.context.address
+        rows = self.owned(decision.rows)
         commit = Commit(
             account_id=self.account_id,
             entry_id=entry_id,
             result=result,
-            rows=decision.rows,
+            rows=rows,
             completed=completed,
             entries=decision.entries,
             deliveries=tuple(
@@ -200,13 +207,12 @@ class OutboxActor(Actor):
             ),
         )
         with self.context.dependency("database"):
-            if not commit.deliveries:
+            if not commit.deliveries and all(isinstance(row, Message) for row in rows):
                 await self.services.journal.commit(commit)
                 return
             async with self._order:
-                rows = await self.services.journal.commit(commit)
-                for row in rows:
-                    self.lanes.put(row.lane, row)
+                for delivery in await self.services.journal.commit(commit):
+                    self.lanes.put(delivery.lane, delivery)
 
     @property
     def lanes(self) -> Lanes[Delivery]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
+from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient
 from dealgram.gateways.amojo import AmojoClient
@@ -71,6 +72,7 @@ class Services:
     journal: Journal
     box: SecretBox
     registry: Registry
+    groups: GroupDirectory
     telegram: TelegramGateway
     limits: TelegramLimits
     amojo: AmojoClient

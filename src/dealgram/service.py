@@ -25,6 +25,7 @@ from dealgram.actors.account import AccountActor
 from dealgram.actors.asking import AccountTokens
 from dealgram.actors.bot import BotActor
 from dealgram.actors.group import GroupActor
+from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import Installer
 from dealgram.actors.intake import Intake
 from dealgram.actors.outbox import LookAgain
@@ -336,11 +337,13 @@ async def open_service(settings: Settings, *, limits: LimitSettings | None = Non
             def tokens(account_id: int) -> AccountTokens:
                 return AccountTokens(lambda: system, registry, box, utc_now, account_id)
 
+            directory = GroupDirectory(db, journal)
             services = Services(
                 db=db,
                 journal=journal,
                 box=box,
                 registry=registry,
+                groups=directory,
                 telegram=gateways.telegram,
                 limits=TelegramLimits(limits or LimitSettings()),
                 amojo=gateways.amojo,
@@ -367,7 +370,7 @@ async def open_service(settings: Settings, *, limits: LimitSettings | None = Non
             ]
             async with ActorSystem.open(kinds, rng=rng) as system:
                 late.system = system
-                intake = Intake(db, journal, registry)
+                intake = Intake(db, journal, registry, directory)
                 yield Service(
                     settings=settings,
                     services=services,

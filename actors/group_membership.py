@@ -1,0 +1,67 @@
+"""Who is in a group, and which chat the group is: the bot's comings and goings, people's, and the supergroup. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dealgram.actors import texts
+from dealgram.actors.bodies import Say
+from dealgram.actors.group_messages import CHAT_LANE, group_lines
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.menu import main_buttons
+from dealgram.actors.outbox import Decision, NewBody
+from dealgram.actors.registry import BotInfo
+from dealgram.gateways.telegram import MembershipChanged
+from dealgram.persistence.tables import Row
+
+
+def decide_own_membership(state: GroupState, change: MembershipChanged, bot: BotInfo, cause: str) -> Decision:
+    """The bot was added, removed, promoted or demoted: managers get a line in every deal, a new group a greeting."""
+    if change.chat.id != state.row.chat_id:
+        return Decision(result="of the chat that became a supergroup")
+    before, after = change.old_chat_member, change.new_chat_member
+    known_here = state.row.status != "left"
+    was_here = before.is_present if before is not None else known_here
+    was_admin = before.is_admin if before is not None else state.row.status == "administrator"
+    status: Literal["member", "administrator", "left"] = (
+        "administrator" if after.is_admin else "member" if after.is_present else "left"
+    )
+    rows: list[Row] = [*state.rename(change.chat.title, change.chat.type), *state.set_status(status)]
+    title = state.row.title
+    todo: tuple[NewBody, ...] = ()
+    if not after.is_present:
+        line = texts.bot_removed_line(title)
+    elif not was_here and known_here and state.deals:
+        # The group became a supergroup: to Telegram a new chat that the bot enters, to people the same group.
+        return Decision(rows=tuple(rows))
+    elif not was_here:
+        line = texts.bot_returned_line(title)
+        greeting = Say(
+            chat_id=state.row.chat_id,
+            html=texts.added_html(title, sees_everything=after.is_admin or bot.row.can_read_all_group_messages),
+            buttons=main_buttons(len(state.deals)),
+        )
+        todo = (NewBody(lane=CHAT_LANE, body=greeting),)
+    elif was_admin != after.is_admin:
+        line = texts.bot_promoted_line(title, administrator=after.is_admin)
+    else:
+        return Decision(rows=tuple(rows))
+    return Decision(rows=tuple(rows), todo=(*todo, *group_lines(state, line, cause, change.date * 1000)))
+
+
+def decide_membership(state: GroupState, change: MembershipChanged) -> Decision:
+    """A person came, left, or changed. Other bots are nobody's concern."""
+    user = change.new_chat_member.user
+    if user.is_bot:
+        return Decision(result="another bot")
+    present = change.new_chat_member.is_present
+    name = f"{user.first_name} {user.last_name}".strip() or user.username or str(user.id)
+    return Decision(rows=state.saw(user.id, name, user.username or None, present=present))
+
+
+def decide_upgrade(state: GroupState, chat_id: int, cause: str, now_ms: int) -> Decision:
+    """The group became the supergroup ``chat_id``. Idempotent: three signals say so (telegram-facts §1.7)."""
+    rows = state.migrate(chat_id)
+    if not rows:
+        return Decision(result="migrated before")
+    return Decision(rows=rows, todo=group_lines(state, texts.group_upgraded_line(state.row.title), cause, now_ms))
