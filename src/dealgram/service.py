@@ -73,6 +73,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         if settings.database_url is not None:
             url = settings.database_url.get_secret_value()
         else:
+            log.info("starting the embedded database")
             server = await embedded.start(settings.data_dir / "postgres")
             stack.push_async_callback(server.stop)
             url = server.url

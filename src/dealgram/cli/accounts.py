@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from getpass import getpass
 
 import click
 from rich.console import Console
@@ -90,11 +92,10 @@ def bot() -> None:
 @bot.command("add")
 @click.argument("account_id", type=int)
 @click.option("--pipeline", "pipeline_id", type=int, help="Pipeline of new deals; the main one if left out.")
-@click.option(
-    "--token", prompt="Token from BotFather", hide_input=True, help="Better left to the prompt or standard input."
-)
-def add_bot(account_id: int, pipeline_id: int | None, token: str) -> None:
-    """Connect a bot to an account. The token is asked for, or read from standard input."""
+def add_bot(account_id: int, pipeline_id: int | None) -> None:
+    """Connect a bot to an account. The token is asked for on a terminal, else read from standard input."""
+    # Never an argument: those are seen by everybody on the machine and stay in the shell's history.
+    token = getpass("Token from BotFather: ") if sys.stdin.isatty() else sys.stdin.readline()
 
     async def main() -> None:
         async with open_desk() as desk, open_gateways(desk.settings) as gateways:

@@ -1,0 +1,163 @@
+"""The command line as an operator uses it: real processes, one sandbox service for all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+DEADLINE_S = 90
+
+
+@dataclass
+class Desk:
+    """A terminal whose environment names one data folder."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {key: value for key, value in os.environ.items() if not key.startswith("DEALGRAM_")}
+        return own | {
+            "DEALGRAM_DATA_DIR": str(self.folder),
+            "DEALGRAM_PORT": "0",
+            "DEALGRAM_SANDBOX_PAGE_PORT": "0",
+            "DEALGRAM_SANDBOX_TELEGRAM_PORT": "0",
+            "DEALGRAM_SANDBOX_AMOCRM_PORT": "0",
+            "PYTHONUNBUFFERED": "1",
+            "COLUMNS": "200",
+        }
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dealgram", *arguments],
+            env=self.environment | environment,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=DEADLINE_S,
+            cwd=self.folder,
+        )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def service(desk: Desk) -> Iterator[dict[str, str]]:
+    """`dealgram serve` with its sandbox, as `make run` starts it; gives the addresses that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dealgram", "serve"],
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=desk.folder,
+    )
+    assert process.stdout is not None
+    printed: list[str] = []
+    addresses: dict[str, str] = {}
+    for line in process.stdout:
+        printed.append(line)
+        for label, name in (("Open this", "page"), ("Service", "health")):
+            if match := re.search(label + r"\s+(http://\S+)", line):
+                addresses[name] = match[1]
+        if len(addresses) == 2:
+            break
+    assert len(addresses) == 2, "".join(printed)
+    yield addresses
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, rest
+    assert "stopped" in rest
+
+
+def test_a_wrong_setting_ends_the_start_with_one_sentence(desk):
+    done = desk.run("serve", DEALGRAM_LOG_LEVEL="loud")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "DEALGRAM_LOG_LEVEL" in done.stderr
+
+
+def test_help_names_every_command(desk):
+    text = desk.run("--help").stdout
+    for command in ("serve", "sandbox", "demo", "account", "bot", "group", "link", "deadletters", "secrets"):
+        assert re.search(rf"^  {command}\b", text, re.MULTILINE), command
+
+
+def test_the_demo_tells_the_whole_story_and_everything_is_right(desk):
+    done = desk.run("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "всё сошлось" in done.stdout
+    assert "✗" not in done.stdout
+
+
+def test_new_keys_are_keys(desk):
+    one, other = (desk.run("secrets", "new-key").stdout.strip() for _ in range(2))
+    assert one != other
+    assert len(one) == len(other) == 44
+
+
+def test_the_page_and_the_health_of_a_served_sandbox_answer(service):
+    for address in service.values():
+        with urllib.request.urlopen(address, timeout=DEADLINE_S) as answer:
+            assert answer.status == 200
+
+
+def test_what_is_connected_is_listed(desk, service):
+    assert "Агентство" in desk.run("account", "list").stdout
+    bots = desk.run("bot", "list").stdout
+    assert "@sever_sales_bot" in bots
+    assert "@sever_service_bot" in bots
+    assert "Кофейня" in desk.run("group", "list").stdout
+
+
+def test_a_group_is_linked_and_unlinked_by_the_running_service(desk, service):
+    group = re.search(r"│\s*(\d+)\s*│\s*Кофейня", desk.run("group", "list").stdout)
+    assert group is not None
+    deal = "20001"
+    assert desk.run("link", "add", group[1], deal).stdout.strip() == "linked"
+    assert deal in desk.run("group", "list").stdout
+    assert desk.run("link", "remove", group[1], deal).stdout.strip() == "unlinked"
+    assert deal not in desk.run("group", "list").stdout
+
+
+def test_a_deal_that_is_not_there_is_refused_in_one_sentence(desk, service):
+    group = re.search(r"│\s*(\d+)\s*│\s*Кофейня", desk.run("group", "list").stdout)
+    assert group is not None
+    done = desk.run("link", "add", group[1], "999999")
+    assert done.returncode == 1
+    assert "999999" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_unknown_things_are_refused_and_change_nothing(desk, service):
+    for arguments in (
+        ("link", "add", "424242", "1"),
+        ("account", "set", "424242", "--policy", "deal"),
+        ("bot", "remove", "424242"),
+        ("deadletters", "retry", "424242"),
+    ):
+        done = desk.run(*arguments)
+        assert done.returncode == 1, arguments
+        assert "424242" in done.stderr
+
+
+def test_a_bad_token_is_refused_without_being_shown(desk, service):
+    token = "123456:not-the-token-of-any-bot-at-all-0000"
+    done = desk.run("bot", "add", "31000001", stdin=f"{token}\n")
+    assert done.returncode == 1
+    assert token not in done.stdout + done.stderr
