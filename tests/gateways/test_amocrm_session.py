@@ -6,6 +6,7 @@ import logging
 
 import pytest
 import trio
+import trio.testing
 
 from dealgram.gateways.amocrm import AmoCrmClient, ContactDraft, NewLead
 from dealgram.gateways.errors import (
@@ -200,16 +201,30 @@ async def test_a_refusal_in_json_pauses_nothing(server, crm, pace):
     assert pace.statistics().pause_left_s == 0
 
 
-async def test_every_request_waits_for_its_turn(server, transport, tokens):
-    pace = TokenBucket(0.001, 2)
-    crm = AmoCrmClient(transport, server.base_url, tokens, pace, deadline_s=0.1)
-    server.reply({"id": 1})
-    server.reply({"id": 1})
+async def test_every_request_waits_for_its_turn(server, transport, tokens, mock_clock):
+    pace = TokenBucket(0.1, 2)
+    crm = AmoCrmClient(transport, server.base_url, tokens, pace, deadline_s=5)
+    for _ in range(3):
+        server.reply({"id": 1})
     await crm.account()
     await crm.account()
-    with pytest.raises(NotSent):
-        await crm.account()
+    gave_up = []
+
+    async def too_late():
+        with pytest.raises(NotSent) as caught:
+            await crm.account()
+        gave_up.append(caught.value)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(too_late)
+        await trio.testing.wait_all_tasks_blocked()
+        assert pace.statistics().waiting == 1
+        mock_clock.jump(6)
+    assert gave_up
     assert len(server.seen) == 2
+    mock_clock.jump(10)
+    await crm.account()
+    assert len(server.seen) == 3
 
 
 async def test_a_broken_creation_is_unknown_and_a_broken_read_may_be_repeated(server, crm):

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 
 from dealgram.gateways import transport as transport_module
 from dealgram.gateways.errors import GatewayError, Interrupted, NotSent, OutcomeUnknown, Refused, ServiceFailed
@@ -22,6 +23,29 @@ SECRET = "7000001:AAsecretSecretSecret"
 def call(transport, url, *, deadline_s=5.0, repeatable=False, method="POST", **more):
     more.setdefault("content", b"{}")
     return transport.request("try", method, url, deadline_s=deadline_s, repeatable=repeatable, **more)
+
+
+async def after_s(clock, seconds, make, reached):
+    """Runs `make` on a clock that stands still until `reached` says so, and then jumps."""
+    errors = []
+
+    async def run():
+        try:
+            await make()
+        except GatewayError as error:
+            errors.append(error)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        await reached()
+        clock.jump(seconds)
+    (error,) = errors
+    raise error
+
+
+async def waiting(transport, count):
+    while transport.statistics().waiting < count:
+        await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_an_answer_comes_back_whole_whatever_its_status(server, transport):
@@ -43,14 +67,13 @@ async def test_nobody_listens_is_not_sent(transport, dead_url):
     assert transport.statistics().not_sent == 1
 
 
-async def test_waiting_in_vain_for_a_free_connection_is_not_sent(server):
-    never = trio.Event()
-    server.answer = lambda seen: never.wait()
+async def test_waiting_in_vain_for_a_free_connection_is_not_sent(server, mock_clock):
+    server.hang()
     async with HttpTransport.open(Upstream(name="one", max_connections=1)) as transport, trio.open_nursery() as nursery:
         nursery.start_soon(partial(call, transport, server.base_url, deadline_s=60))
         await server.arrived(1)
         with pytest.raises(NotSent):
-            await call(transport, server.base_url, deadline_s=0.05)
+            await after_s(mock_clock, 6, partial(call, transport, server.base_url), lambda: waiting(transport, 1))
         nursery.cancel_scope.cancel()
     assert len(server.seen) == 1
 
@@ -85,10 +108,10 @@ async def test_a_repeatable_call_of_unknown_outcome_is_transient(server, transpo
     assert isinstance(caught.value, Transient)
 
 
-async def test_no_answer_in_time_leaves_the_outcome_unknown(server, transport):
+async def test_no_answer_in_time_leaves_the_outcome_unknown(server, transport, mock_clock):
     server.hang()
     with pytest.raises(OutcomeUnknown):
-        await call(transport, server.base_url, deadline_s=0.2)
+        await after_s(mock_clock, 6, partial(call, transport, server.base_url), lambda: server.arrived(1))
     assert len(server.seen) == 1
     assert transport.statistics().running == 0
 
@@ -263,7 +286,7 @@ async def test_no_secret_reaches_a_log(server, transport, caplog):
 
 
 @pytest.mark.parametrize("trouble", ["refused", "closed", "slow", "bad scheme", "bad port", "bad host"])
-async def test_no_secret_reaches_an_exception(server, transport, dead_url, told, trouble):
+async def test_no_secret_reaches_an_exception(server, transport, dead_url, told, mock_clock, trouble):
     if trouble == "slow":
         server.hang()
     else:
@@ -271,8 +294,9 @@ async def test_no_secret_reaches_an_exception(server, transport, dead_url, told,
     base = {"refused": dead_url, "bad scheme": "gopher://x", "bad port": "http://h:99999999", "bad host": "http://a..b"}
     url = f"{base.get(trouble, server.base_url)}/bot{SECRET}/getMe"
     headers = {"Authorization": f"Bearer {SECRET}"}
+    make = partial(call, transport, url, headers=headers)
     with pytest.raises(GatewayError) as caught:
-        await call(transport, url, headers=headers, deadline_s=0.3 if trouble == "slow" else 5.0)
+        await (after_s(mock_clock, 6, make, lambda: server.arrived(1)) if trouble == "slow" else make())
     assert SECRET not in told(caught.value)
     assert "upstream try" in str(caught.value)
 
