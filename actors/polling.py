@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +22,7 @@ from dealgram.gateways.errors import GatewayError, Unauthorised
 from dealgram.gateways.telegram import BadUpdate, IntakeConflict, PollingPool, TelegramGateway, update_id
 from dealgram.persistence import records
 from dealgram.persistence.database import Database
-from dealgram.runtime import Backoff, Transient
+from dealgram.runtime import ActorState, Backoff, Transient
 
 log = structlog.get_logger(__name__)
 
@@ -34,18 +35,27 @@ class PollerSnapshot:
     """How a bot's intake is doing."""
 
     bot_id: int
-    state: str
+    state: ActorState
     last_error: str | None
-    updates: int
+    last_error_at: float | None
+    last_update_at: float
+    restarts: int
 
 
 @dataclass(slots=True)
 class _Poller:
     bot: BotInfo
     scope: trio.CancelScope
-    state: str = "starting"
+    since: float
+    state: ActorState = ActorState.STARTING
     last_error: str | None = None
-    updates: int = 0
+    last_error_at: float | None = None
+    last_update_at: float | None = None
+    failures: int = 0
+
+    def failed(self, state: ActorState, error: Exception, at: float) -> None:
+        self.state, self.last_error, self.last_error_at = state, str(error), at
+        self.failures += 1
 
 
 class Pollers:
@@ -60,6 +70,7 @@ class Pollers:
         pool: PollingPool,
         telegram: TelegramGateway,
         rng: random.Random,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._registry = registry
@@ -67,6 +78,7 @@ class Pollers:
         self._pool = pool
         self._telegram = telegram
         self._rng = rng
+        self._wall = wall
         self._backoff = Backoff(base_s=0.5, max_s=60.0)
         self._pollers: dict[int, _Poller] = {}
         self._changed = trio.Event()
@@ -78,7 +90,14 @@ class Pollers:
     def snapshot(self) -> tuple[PollerSnapshot, ...]:
         """All pollers, for the health page."""
         return tuple(
-            PollerSnapshot(bot_id=bot_id, state=each.state, last_error=each.last_error, updates=each.updates)
+            PollerSnapshot(
+                bot_id=bot_id,
+                state=each.state,
+                last_error=each.last_error,
+                last_error_at=each.last_error_at,
+                last_update_at=each.last_update_at or each.since,
+                restarts=each.failures,
+            )
             for bot_id, each in self._pollers.items()
         )
 
@@ -89,12 +108,15 @@ class Pollers:
                 self._changed = trio.Event()
                 wanted = {bot.bot_id: bot for bot in self._registry.bots() if bot.row.intake == "polling"}
                 for bot_id, poller in list(self._pollers.items()):
-                    if bot_id not in wanted or wanted[bot_id].token != poller.bot.token:
+                    revoked = poller.state is ActorState.FAILED
+                    if bot_id not in wanted and revoked:
+                        continue  # stays in sight until somebody connects the bot again
+                    if revoked or bot_id not in wanted or wanted[bot_id].token != poller.bot.token:
                         poller.scope.cancel()
                         del self._pollers[bot_id]
                 for bot_id, bot in wanted.items():
                     if bot_id not in self._pollers:
-                        poller = self._pollers[bot_id] = _Poller(bot, trio.CancelScope())
+                        poller = self._pollers[bot_id] = _Poller(bot, trio.CancelScope(), self._wall())
                         nursery.start_soon(self._poll, poller, name=f"poller {bot_id}")
                 await self._changed.wait()
 
@@ -102,23 +124,25 @@ class Pollers:
         with poller.scope:
             failures = 0
             offset: int | None = None
-            while poller.state != "revoked":
+            while poller.state is not ActorState.FAILED:
+                if poller.state is ActorState.STARTING:
+                    poller.state = ActorState.RUNNING  # a quiet bot's first poll takes almost a minute
                 try:
                     offset = await self._once(poller, offset)
                 except IntakeConflict as error:
-                    poller.state, poller.last_error = "conflict", str(error)
+                    poller.failed(ActorState.BACKING_OFF, error, self._wall())
                     await self._settle_conflict(poller, error)
                 except Unauthorised as error:
-                    poller.state, poller.last_error = "revoked", str(error)
+                    poller.failed(ActorState.FAILED, error, self._wall())
                     await self._revoked(poller.bot)
                 except (Transient, GatewayError) as error:
                     failures += 1
-                    poller.state, poller.last_error = "backing_off", str(error)
+                    poller.failed(ActorState.BACKING_OFF, error, self._wall())
                     asked_s = getattr(error, "retry_after_s", None) or 0.0
                     await trio.sleep(max(asked_s, self._backoff.delay_s(min(failures, 10), self._rng)))
                 else:
                     failures = 0
-                    poller.state, poller.last_error = "running", None
+                    poller.state = ActorState.RUNNING
 
     async def _once(self, poller: _Poller, offset: int | None) -> int | None:
         bot = self._registry.bot(poller.bot.bot_id) or poller.bot
@@ -126,7 +150,7 @@ class Pollers:
         if not batch:
             return offset
         await self._intake.accept_updates(bot, batch)
-        poller.updates += len(batch)
+        poller.last_update_at = self._wall()
         return _next_offset(batch, offset)
 
     async def _settle_conflict(self, poller: _Poller, error: IntakeConflict) -> None:

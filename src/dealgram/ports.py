@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import trio
 
 from dealgram.actors.intake import Accepted
+from dealgram.actors.polling import PollerSnapshot
 from dealgram.http.ports import HookBot, HookOutcome, HookScope, NotReady, OutboxFigures
 from dealgram.persistence import accounts, bots
 from dealgram.persistence.writer import WriterStatistics
-from dealgram.runtime import LoopLag, SystemSnapshot, Transient
+from dealgram.runtime import ActorSnapshot, Address, Failure, LaneCounts, LoopLag, SystemSnapshot, Transient
 
 if TYPE_CHECKING:
     from dealgram.service import Service
@@ -23,6 +25,25 @@ _OUTCOMES = {
     Accepted.DUPLICATE: HookOutcome.DUPLICATE,
     Accepted.IGNORED: HookOutcome.IGNORED,
 }
+
+
+def _as_actor(poller: PollerSnapshot) -> ActorSnapshot:
+    """A bot's intake, shown beside the actors: an operator looks in one place."""
+    error = poller.last_error
+    return ActorSnapshot(
+        address=Address("poller", str(poller.bot_id)),
+        state=poller.state,
+        mailbox=0,
+        backlog=False,
+        lanes=LaneCounts(),
+        restarts=poller.restarts,
+        last_error=Failure(kind="intake", message=error, traceback="") if error else None,
+        last_error_at=poller.last_error_at,
+        last_activity_at=poller.last_update_at,
+        handling_s=None,
+        waiting_for=None,
+        activations=1,
+    )
 
 
 class ServicePorts:
@@ -85,7 +106,15 @@ class ServicePorts:
     def actors(
         self, *, kind: str | None = None, state: str | None = None, key_contains: str | None = None
     ) -> SystemSnapshot:
-        return self._service.system.snapshot(kind=kind, state=state, key_contains=key_contains)
+        snapshot = self._service.system.snapshot(kind=kind, state=state, key_contains=key_contains)
+        pollers = [
+            poller
+            for poller in map(_as_actor, self._service.pollers.snapshot())
+            if kind in (None, poller.address.kind)
+            and state in (None, poller.state.value)
+            and (key_contains is None or key_contains in poller.address.key)
+        ]
+        return dataclasses.replace(snapshot, actors=(*snapshot.actors, *pollers))
 
     # Metrics
 
