@@ -20,9 +20,10 @@ from dealgram.runtime.dead_letter import DeadLetter, Loss
 from dealgram.runtime.errors import RETRY, ActorCrashed, ActorStopped, HandlerStuck, judge
 from dealgram.runtime.failure import Failure
 from dealgram.runtime.guard import split
-from dealgram.runtime.incarnation import LEFT, End, Incarnation, Left, Trouble
+from dealgram.runtime.incarnation import Incarnation
 from dealgram.runtime.lanes import LaneCounts
 from dealgram.runtime.mailbox import IDLE, LEAVE, PASSIVATE, RESTART, STOP, Held, Mailbox
+from dealgram.runtime.outcome import LEFT, End, Left, Trouble
 from dealgram.runtime.question import Question, Reply
 from dealgram.runtime.restart import RestartWindow
 from dealgram.runtime.services import Services

@@ -8,8 +8,6 @@ cancellation (and faults of the runtime itself) is raised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
@@ -23,6 +21,7 @@ from dealgram.runtime.gate import Ticket
 from dealgram.runtime.guard import guarded, hidden_by, log_hidden, split, verdict_of
 from dealgram.runtime.lanes import AnyLanes, LaneCounts, LaneOptions, Lanes
 from dealgram.runtime.mailbox import IDLE, LANES, LEAVE, PASSIVATE, RESTART, STOP, Held
+from dealgram.runtime.outcome import LEFT, End, Trouble
 from dealgram.runtime.question import Question
 from dealgram.runtime.services import Services
 from dealgram.runtime.state import ActorState
@@ -36,39 +35,11 @@ T = TypeVar("T")
 BATCH: Final = 64  # messages between two checkpoints
 
 
-class End(Enum):
-    """Why an instance ended."""
-
-    CRASHED = "crashed"
-    PASSIVATED = "passivated"
-    RESTARTED = "restarted"
-    STOPPED = "stopped"
-
-
-class Left(Enum):
-    """In place of the journal's answer: the actor was told to leave while it waited."""
-
-    LEFT = "left"
-
-
-LEFT: Final = Left.LEFT
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A message whose handler failed, and what the failure asks for. Without an item, the actor itself failed."""
-
-    item: object | None
-    failure: Failure
-    action: str = CRASH
-    retry_after_s: float | None = None
-
-
 class Incarnation:
     """Owned by its cell, which starts the next one.
 
     # Invariants:
-    #   in_hand is the item whose handler runs (or that waits to be repeated is back in the mailbox), else None
+    #   in_hand is the item whose handler runs, and None between handlers
     """
 
     __slots__ = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,10 +33,6 @@ class FakeEntry:
     address: Address
     body: Any = None
     attempts: int = 0
-
-
-class JournalDown(Exception):
-    """The database is away."""
 
 
 class FakeJournal:
@@ -124,7 +120,7 @@ class ScriptedActor(Actor):
 @dataclass
 class Laboratory:
     journal: FakeJournal = field(default_factory=FakeJournal)
-    log: list[tuple[Any, ...]] = field(default_factory=list)
+    log: list[Any] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     moves: list[Transition] = field(default_factory=list)
     steps: dict[str, deque[Step | Exception | None]] = field(default_factory=dict)
@@ -164,7 +160,7 @@ class Laboratory:
 
     @property
     def handled(self) -> list[Any]:
-        return [event[1] for event in self.log if event[0] == "handle"]
+        return [event[1] for event in self.log if isinstance(event, tuple) and event[0] == "handle"]
 
     @property
     def states(self) -> list[str]:
@@ -195,8 +191,8 @@ class Laboratory:
 
 
 @pytest.fixture
-def lab() -> Iterator[Laboratory]:
-    yield Laboratory()
+def lab() -> Laboratory:
+    return Laboratory()
 
 
 @pytest.fixture

@@ -123,6 +123,19 @@ async def test_a_transient_failure_is_waited_for_as_long_as_somebody_wants_the_a
         assert lab.actor(address).state == "running"
 
 
+async def test_a_question_that_waits_for_a_dependency_survives_the_instance(lab, address, autojump_clock):
+    lab.script("handle", Transient("down", retry_after_s=1000))
+    async with lab.open() as system, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            assert await system.ask(address, "?", timeout_s=60) == "?"
+            assert trio.current_time() == 5
+
+        nursery.start_soon(ask)
+        await trio.sleep(5)
+        await system.passivate(address)
+
+
 async def test_a_question_whose_asker_has_gone_is_not_handled(lab, address, autojump_clock):
     async def slow(_actor, _message):
         await trio.sleep(10)

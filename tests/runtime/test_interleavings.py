@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,9 @@ behaviours = st.lists(st.sampled_from(ATTEMPTS), max_size=4).map(tuple)
 
 operations = st.lists(
     st.one_of(
-        st.tuples(st.just("accept"), st.sampled_from(ADDRESSES), behaviours, st.sampled_from([None, *LANES]), behaviours),
+        st.tuples(
+            st.just("accept"), st.sampled_from(ADDRESSES), behaviours, st.sampled_from([None, *LANES]), behaviours
+        ),
         st.tuples(st.just("deliver"), st.integers(1, 3)),
         st.tuples(st.just("tell"), st.sampled_from(ADDRESSES), behaviours),
         st.tuples(st.just("ask"), st.sampled_from(ADDRESSES), behaviours),
@@ -56,7 +58,11 @@ operations = st.lists(
         st.tuples(st.just("wake"), st.sampled_from(ADDRESSES)),
         st.tuples(st.just("sleep"), st.sampled_from([0.0, 0.1, 1.0, 5.0, 70.0, 1000.0])),
         st.tuples(st.just("ticks"), st.integers(1, 6)),
-        st.tuples(st.just("fault"), st.sampled_from(["pending", "attempt_failed", "bury", "bury!", "commit"]), st.integers(1, 3)),
+        st.tuples(
+            st.just("fault"),
+            st.sampled_from(["pending", "attempt_failed", "bury", "bury!", "commit"]),
+            st.integers(1, 3),
+        ),
         st.tuples(st.just("stop"), st.sampled_from([0.0, 3.0, 500.0])),
         st.tuples(st.just("kill")),
     ),
@@ -146,7 +152,9 @@ class Worker(Actor):
         world.alive[self.address] += 1  # the number of this activation
         self.number = world.alive[self.address]
         await trio.lowlevel.checkpoint()
-        self.lanes = self.context.lanes(run=self.run, source=self, on_dead=self.on_dead, bound=world.size, concurrency=1)
+        self.lanes = self.context.lanes(
+            run=self.run, source=self, on_dead=self.on_dead, bound=world.size, concurrency=1
+        )
         for (address, lane), items in world.outbox.items():
             if address == self.address and items:
                 self.lanes.wake(lane)
@@ -243,16 +251,14 @@ async def carry_out(world: World, plan: list[tuple[Any, ...]]) -> None:
             return system
 
         async def ask(system: ActorSystem, address: Address, attempts: tuple[str, ...]) -> None:
-            try:
+            with suppress(RuntimeFailure, Permanent):
                 await system.ask(address, attempts, timeout_s=100)
-            except (RuntimeFailure, Permanent):
-                pass
 
         system = await start()
         for operation, *arguments in plan:
             if operation == "accept":
                 address, *body = arguments
-                world.undelivered.append(world.journal.accept(address, tuple([body[0], body[1], body[2]])))
+                world.undelivered.append(world.journal.accept(address, body))
             elif operation == "deliver":
                 for entry in world.undelivered[: arguments[0]]:
                     system.deliver(entry)

@@ -1,4 +1,4 @@
-"""The mailbox against a plain model: whatever the order of deliveries, refills and takes, ids come once and in order."""
+"""The mailbox against a plain model: in any order of deliveries, refills and takes, ids come once and in order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from dealgram.runtime import Address, Admission
 from dealgram.runtime.mailbox import PASSIVATE, STOP, Held, Mailbox
 
+ADDRESS = Address("a", "1")
+
 
 @dataclass(frozen=True)
 class Entry:
     id: int
-    address: Address = Address("a", "1")
+    address: Address = ADDRESS
     attempts: int = 0
 
 

@@ -106,7 +106,8 @@ def test_every_state_can_end_and_the_end_is_final():
 
 
 @pytest.mark.parametrize(
-    "options", [{"mailbox_size": 0}, {"poison_after": 0}, {"idle_after_s": 0}, {"hard_limit_s": -1}, {"lane_grace_s": -1}]
+    "options",
+    [{"mailbox_size": 0}, {"poison_after": 0}, {"idle_after_s": 0}, {"hard_limit_s": -1}, {"lane_grace_s": -1}],
 )
 def test_a_kind_with_senseless_limits_is_refused(options):
     with pytest.raises(ValueError, match="kind 'x'"):

@@ -84,20 +84,27 @@ async def test_time_outside_dependency_still_counts(lab, address, autojump_clock
         assert lab.letters[0].reason is Loss.CRASHED
 
 
-async def test_a_handler_that_does_not_react_to_its_cancellation_is_reported_again(lab, address, autojump_clock, caplog):
+async def test_a_handler_that_does_not_react_to_its_cancellation_is_reported_again(
+    lab, address, autojump_clock, caplog
+):
     async def shielded(_actor, _message):
         with trio.CancelScope(shield=True):
             await trio.sleep(300)
 
-    lab.script("handle", shielded)
+    async def nap(_actor, _message):
+        await trio.sleep(1)
+        lab.log.append("the next one has slept well")
+
+    lab.script("handle", shielded, nap)
     async with lab.open(lab.kind(**LIMITS)) as system:
         system.tell(address, 1)
         system.tell(address, 2)
         await trio.sleep(299)
         assert "does not react to its cancellation" in caplog.text
         assert lab.handled == [1]
-        await trio.sleep(2)
+        await trio.sleep(3)
         assert lab.handled == [1, 2]  # it ended normally, if late
+        assert lab.log[-1] == "the next one has slept well"  # and does not take the next one with it
         assert lab.letters == []
 
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from dealgram.runtime import Address, Backoff, Loss, Permanent, RestartPolicy, Transient
+from dealgram.runtime import Address, Admission, Backoff, Loss, Permanent, RestartPolicy, Transient
 
 CRASH = ValueError("crash")
 
@@ -56,7 +56,7 @@ async def test_messages_wait_while_the_actor_backs_off(lab, address, autojump_cl
         lab.give(address, 1)
         await trio.testing.wait_all_tasks_blocked()
         assert lab.actor(address).state == "backing_off"
-        lab.give(address, 2)
+        assert lab.give(address, 2) is Admission.BACKLOGGED
         system.tell(address, "direct")
         await trio.sleep(1)
         assert [b for b in lab.handled if b != "direct"] == [1, 1, 2]
@@ -277,16 +277,16 @@ async def test_a_failure_hidden_by_its_cancellation_is_logged(lab, address, auto
             finally:
                 raise KeyError("beside")
 
-    for step in (hide, beside):
-        lab.script("handle", step)
+    for phase, step in (("handle", hide), ("handle", beside), ("activate", hide), ("activate", beside)):
+        caplog.clear()
+        lab.script(phase, step)
         async with lab.open() as system:
             system.tell(address, 1)
             await trio.testing.wait_all_tasks_blocked()
             await system.stop(deadline_s=1)
-    assert "OSError: hidden" in caplog.text
-    assert "KeyError: 'beside'" in caplog.text + "".join(
-        letter.failure.traceback for letter in lab.letters if letter.failure
-    )
+        seen = caplog.text + "".join(letter.failure.traceback for letter in lab.letters if letter.failure)
+        assert ("OSError: hidden" if step is hide else "KeyError: 'beside'") in seen
+        lab.letters.clear()
 
 
 async def test_a_fault_in_the_journals_code_fails_one_actor_only(lab, autojump_clock, caplog):
