@@ -12,6 +12,7 @@ import pytest
 import trio
 from pydantic import SecretStr
 
+from dealgram.actors import texts
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.persistence.records import Account
 from dealgram.playground import Playground, open_playground
@@ -252,3 +253,144 @@ def running():
 def connected():
     """The same with the sample account and its bots connected."""
     return connected_service
+
+
+@dataclass
+class GroupPlay:
+    """One group of the stage with one bot in it: what people do there, and what they and the managers see."""
+
+    stage: Stage
+    chat: Any
+    bot: Any
+
+    def messages(self) -> list[dict]:
+        return self.stage.telegram.history(self.chat)
+
+    def said(self, words: str, since: int = 0) -> list[dict]:
+        """The bot's messages that hold some words, later than the message ``since``."""
+        return [
+            message
+            for message in self.messages()
+            if message["from"]["id"] == self.bot.id
+            and message["message_id"] > since
+            and words in message.get("text", "")
+        ]
+
+    @property
+    def last_id(self) -> int:
+        return max((message["message_id"] for message in self.messages()), default=0)
+
+    async def says(self, words: str, since: int = 0) -> dict:
+        """Wait for a message of the bot; gives the first."""
+        return (await self.stage.until(lambda: self.said(words, since), f"the bot says «{words}»"))[0]
+
+    def write(self, person, text: str, **more: Any) -> int:
+        return self.stage.telegram.write(person, self.chat, text, **more)["message_id"]
+
+    async def menu(self, person) -> int:
+        """Open a new menu; gives its message's id."""
+        since = self.last_id
+        self.write(person, f"/menu@{self.bot.username}")
+        return (await self.says("Что сделать?", since))["message_id"]
+
+    def shown(self, message_id: int) -> dict:
+        """A message as it stands in the chat now."""
+        return next(message for message in self.messages() if message["message_id"] == message_id)
+
+    def buttons(self, message_id: int) -> dict[str, str]:
+        return self.stage.buttons(self.shown(message_id))
+
+    def begin_press(self, person, message_id: int, label: str) -> str:
+        """Press the button whose name holds ``label``; gives the id of the press."""
+        data = next(data for name, data in self.buttons(message_id).items() if label in name)
+        return self.stage.telegram.press(person, self.chat, message_id, data)
+
+    async def press(self, person, message_id: int, label: str) -> dict:
+        """Press a button and wait for the answer to the press."""
+        press_id = self.begin_press(person, message_id, label)
+        return await self.stage.until(
+            lambda: self.stage.telegram.callback_answers.get(press_id), f"an answer to «{label}»"
+        )
+
+    async def ask(self, person) -> int:
+        """«Связать группу со Сделкой»: gives the id of the bot's question."""
+        menu = await self.menu(person)
+        since = self.last_id
+        await self.press(person, menu, "Связать группу")
+        return (await self.says("пришлите ID", since))["message_id"]
+
+    async def link(self, deal: int, person=None) -> None:
+        """Link a deal from the menu, until its card shows it."""
+        person = person or self.stage.world.anna
+        before = self.stage.texts(deal).count(self.linked_line)
+        question = await self.ask(person)
+        self.write(person, str(deal), reply_to=question)
+        await self.stage.until(lambda: self.stage.texts(deal).count(self.linked_line) > before, f"{deal} linked")
+        await self.stage.quiet()
+
+    @property
+    def linked_line(self) -> str:
+        return texts.group_linked_line(self.chat.title)
+
+    async def unlink(self, deal: int, person=None) -> None:
+        """Unlink a deal from the menu, until the group's own chat has left its card."""
+        person = person or self.stage.world.anna
+        menu = await self.menu(person)
+        await self.press(person, menu, "Список")
+        name = self.stage.world.account.leads[deal].name
+        await self.stage.until(lambda: any(name[:20] in label for label in self.buttons(menu)), "the list")
+        await self.press(person, menu, next(label for label in self.buttons(menu) if name[:20] in label))
+        await self.stage.until(lambda: "Да, отвязать" in self.buttons(menu), "the question")
+        await self.press(person, menu, "Да, отвязать")
+        await self.stage.until(lambda: not self.own_chats(deal), f"the group's own chat leaves {deal}")
+        await self.stage.quiet()
+
+    async def words(self, person, text: str, *deals: int) -> int:
+        """Write in the group and wait until the words stand in every one of these deals."""
+        message_id = self.write(person, text)
+        for deal in deals:
+            await self.stage.until(
+                lambda deal=deal: any(text in line for line in self.stage.texts(deal)), f"«{text}» in {deal}"
+            )
+        await self.stage.quiet()
+        return message_id
+
+    def own_chats(self, deal: int) -> list:
+        """The group's own conversation in the deal's chat selector."""
+        options = self.stage.amo.chats_of_lead(self.stage.world.account, deal)
+        return [one for one in options if one.conversation.endswith(f"-d{deal}")]
+
+    def answer(self, deal: int, text: str, person=None, user=None) -> str:
+        """A manager answers from a deal card: in the group's own chat, or in a participant's; amoCRM's id of it."""
+        account = self.stage.world.account
+        ending = f"-d{deal}" if person is None else f"-u{person.id}"
+        chat = next(
+            one
+            for one in self.stage.amo.chats_of_lead(account, deal)
+            if one.conversation.endswith(ending) and f"-d{deal}" in one.conversation
+        )
+        return self.stage.amo.answer(account, chat.chat_uuid, user or self.stage.world.olga, text)
+
+    def written(self, deal: int) -> list[str]:
+        """What people and managers wrote, as the deal's card shows it: without dealgram's own lines."""
+        return [item.text for item in self.stage.feed(deal) if not item.silent or item.direction == "out"]
+
+    def contacts(self, person) -> list[int]:
+        """The contacts of amoCRM whose «Telegram ID» is the person's."""
+        amo, account = self.stage.amo, self.stage.world.account
+        return [one for one in account.contacts if amo.contact_value(account, one, "TELEGRAM_ID") == str(person.id)]
+
+
+@pytest.fixture
+async def play(stage) -> GroupPlay:
+    """The sample world's group with the sales bot, after the bot's greeting."""
+    play = GroupPlay(stage, stage.world.group, stage.world.sales_bot)
+    await play.says("Здравствуйте!")
+    await stage.quiet()
+    return play
+
+
+@pytest.fixture
+def play_in(stage) -> Callable[..., GroupPlay]:
+    """Another group of the stage."""
+    return lambda chat, bot=None: GroupPlay(stage, chat, bot or stage.world.sales_bot)
