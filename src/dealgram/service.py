@@ -10,13 +10,11 @@ hard deadline ends the process; nothing that was accepted is lost by that.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 
 import structlog
 import trio
@@ -32,21 +30,18 @@ from dealgram.actors.outbox import LookAgain
 from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import KeyedLocks, Services
-from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
-from dealgram.gateways.amojo import AmojoClient
-from dealgram.gateways.telegram import LimitSettings, PollingPool, TelegramGateway, TelegramLimits
-from dealgram.gateways.transport import HttpTransport, Upstream
+from dealgram.connections import Gateways, open_database, open_gateways, utc_now
+from dealgram.gateways.amocrm import AmoCrmClient, TokenProvider
+from dealgram.gateways.telegram import LimitSettings, TelegramLimits
 from dealgram.http.app import create_app
 from dealgram.http.ports import HttpServices
 from dealgram.http.server import Bound, serve
-from dealgram.persistence import dead_letters, embedded, retention
-from dealgram.persistence.database import Database
+from dealgram.persistence import dead_letters, retention
 from dealgram.persistence.entries import InboxEntry
 from dealgram.persistence.journal import Journal
-from dealgram.persistence.schema import migrate
 from dealgram.persistence.secret_box import SecretBox, rotate_all
 from dealgram.ports import ServicePorts
-from dealgram.runtime import ActorKind, ActorSystem, Address, LoopLag, TokenBucket, Transient
+from dealgram.runtime import ActorKind, ActorSystem, Address, LoopLag, Transient
 from dealgram.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -55,107 +50,6 @@ RETENTION_PERIOD_S = 3600.0
 DAY_S = 86_400.0
 CHANGES_CHANNEL = "dealgram_changes"
 """NOTIFY here after changing accounts or bots from outside the service."""
-
-
-def utc_now() -> dt.datetime:
-    """The current time. Stored times come from the database's clock; this one is for messages and signatures."""
-    return dt.datetime.now(dt.UTC)
-
-
-@asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The configured database, or the embedded one, opened and migrated.
-
-    Raises:
-        EmbeddedPostgresError, DatabaseUnavailable, MigrationError: with one sentence for the operator.
-    """
-    async with AsyncExitStack() as stack:
-        if settings.database_url is not None:
-            url = settings.database_url.get_secret_value()
-        else:
-            log.info("starting the embedded database")
-            server = await embedded.start(settings.data_dir / "postgres")
-            stack.push_async_callback(server.stop)
-            url = server.url
-        db = await stack.enter_async_context(Database.open(url))
-        for name in await migrate(db):
-            log.info("database migrated", migration=name)
-        yield db
-
-
-class Paces:
-    """One pace of REST calls per account (by its base URL), whoever in this process calls.
-
-    A bucket of one token, because amoCRM counts requests within a second (amoCRM contract §16): a burst on top of the
-    rate would be over its limit.
-    """
-
-    def __init__(self, rate_per_s: float) -> None:
-        self._rate_per_s = rate_per_s
-        self._buckets: dict[str, TokenBucket] = {}
-
-    def __call__(self, host: str) -> TokenBucket:
-        bucket = self._buckets.get(host)
-        if bucket is None:
-            bucket = self._buckets[host] = TokenBucket(self._rate_per_s, 1.0)
-        return bucket
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateways:
-    """Clients of the outside world, over shared connections."""
-
-    telegram: TelegramGateway
-    polling: PollingPool
-    amojo: AmojoClient
-    oauth: OAuthClient
-    amocrm: HttpTransport
-    paces: Paces
-
-    def installer(self, db: Database, box: SecretBox) -> Installer:
-        """What connects accounts and bots."""
-        return Installer(
-            db=db,
-            box=box,
-            oauth=self.oauth,
-            amojo=self.amojo,
-            telegram=self.telegram,
-            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, self.paces(host)),
-            now=utc_now,
-        )
-
-
-@asynccontextmanager
-async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
-    """Open the connections to Telegram and amoCRM; nothing is sent yet."""
-    async with AsyncExitStack() as stack:
-
-        async def connect(name: str) -> HttpTransport:
-            return await stack.enter_async_context(HttpTransport.open(Upstream(name=name)))
-
-        amocrm = await connect("amocrm")
-        telegram = await connect("telegram")
-        yield Gateways(
-            telegram=TelegramGateway(telegram, settings.telegram_api_url),
-            polling=await stack.enter_async_context(
-                PollingPool.open(Upstream(name="telegram-polling"), settings.telegram_api_url)
-            ),
-            amojo=AmojoClient(
-                await connect("amojo"),
-                settings.amojo_url,
-                settings.amojo_channel_id or "",
-                _secret(settings.amojo_channel_secret),
-                utc_now,
-            ),
-            oauth=OAuthClient(
-                amocrm,
-                settings.amocrm_client_id or "",
-                _secret(settings.amocrm_client_secret),
-                settings.oauth_redirect_uri or "",
-            ),
-            amocrm=amocrm,
-            paces=Paces(settings.amocrm_rate_per_s),
-        )
 
 
 class _LateDelivery:
@@ -418,7 +312,3 @@ async def _serve_http(
     task_status: trio.TaskStatus[Bound],
 ) -> None:
     await serve(app, settings.host, settings.port, shutdown_trigger=ended, task_status=task_status)  # type: ignore[arg-type]
-
-
-def _secret(value: object) -> str:
-    return value.get_secret_value() if value is not None else ""  # type: ignore[attr-defined]

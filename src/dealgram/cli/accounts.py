@@ -12,9 +12,9 @@ from rich.table import Table
 
 from dealgram.actors.plan import Policy
 from dealgram.cli.context import Desk, Failure, open_desk, run
+from dealgram.connections import open_gateways
 from dealgram.persistence import accounts, bots, groups, records
 from dealgram.persistence.records import Account
-from dealgram.service import open_gateways
 
 
 @click.group()

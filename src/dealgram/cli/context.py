@@ -13,6 +13,7 @@ import trio
 
 from dealgram import logs
 from dealgram.actors.installation import InstallationError
+from dealgram.connections import open_database
 from dealgram.gateways.errors import GatewayError
 from dealgram.http.server import ListenError
 from dealgram.persistence.database import Database
@@ -20,7 +21,7 @@ from dealgram.persistence.embedded import EmbeddedPostgresError
 from dealgram.persistence.errors import DatabaseUnavailable, MigrationError
 from dealgram.persistence.secret_box import SecretBox, SecretError
 from dealgram.playground import in_sandbox
-from dealgram.service import CHANGES_CHANNEL, open_database
+from dealgram.service import CHANGES_CHANNEL
 from dealgram.settings import Settings, SettingsError, load_settings, unknown_variables
 
 T = TypeVar("T")
