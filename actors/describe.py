@@ -1,7 +1,7 @@
 """Any Telegram message as text for the deal card: what was written, or a short readable line with the caption. Pure.
 
 Nothing a person sent is silently missing: a kind that this version does not know is named and points to Telegram.
-Events of the chat are lines of their own (the second table below); which of them nobody needs is stated there too.
+Events of the chat are lines of their own; which of them nobody needs is stated too. docs/telegram-kinds.md lists all.
 """
 
 from __future__ import annotations
@@ -22,10 +22,44 @@ SILENT_EVENTS = frozenset(
         "proximity_alert_triggered",
         "write_access_allowed",
         "boost_added",
+        "managed_bot_created",
+        "direct_message_price_changed",  # prices and suggested posts are between a channel and Telegram
+        "paid_message_price_changed",
+        "suggested_post_approved",
+        "suggested_post_approval_failed",
+        "suggested_post_declined",
+        "suggested_post_paid",
+        "suggested_post_refunded",
         "empty",
     }
 )
 """Events that say nothing to a manager: they are accepted and leave no line."""
+
+NAMED = {
+    "rich_message": "📝 Сообщение с оформлением: откройте его в Telegram",
+    "live_photo": "🖼 Живая фотография",
+    "gift": "🎁 Подарок",
+    "unique_gift": "🎁 Уникальный подарок",
+    "gift_upgrade_sent": "🎁 Улучшение подарка",
+    "giveaway_created": "🎁 Объявили розыгрыш",
+    "giveaway": "🎁 Розыгрыш подарков",
+    "giveaway_winners": "🎁 Выбрали победителей розыгрыша",
+    "giveaway_completed": "🎁 Розыгрыш завершён",
+    "successful_payment": "💳 Оплата прошла",
+    "refunded_payment": "💳 Оплату вернули",
+    "users_shared": "👤 Отправили контакты из Telegram",
+    "chat_shared": "👥 Отправили чат из Telegram",
+    "connected_website": "🌐 Вошли на сайт через Telegram",
+    "passport_data": "🪪 Отправили данные Telegram Passport",
+    "web_app_data": "🧩 Отправили данные из мини-приложения",
+    "checklist_tasks_done": "☑️ Отметили пункты в списке дел",
+    "checklist_tasks_added": "☑️ Добавили пункты в список дел",
+    "poll_option_added": "📊 Добавили вариант в опрос",
+    "poll_option_deleted": "📊 Убрали вариант из опроса",
+    "chat_owner_left": "👑 Владелец вышел из группы",
+    "chat_owner_changed": "👑 У группы новый владелец",
+}
+"""Kinds of which the name alone is shown: their content is not read."""
 
 
 def describe(message: Message) -> str | None:
@@ -33,10 +67,13 @@ def describe(message: Message) -> str | None:
     kind = message.kind
     if kind in SILENT_EVENTS:
         return None
-    if kind == "text":
+    is_readable = message.is_known and getattr(message, kind, True) is not None
+    if is_readable and kind == "text":
         return message.text
-    if message.is_known:
+    if is_readable:
         line = (_CONTENT.get(kind) or _EVENTS[kind])(message)
+    elif kind in NAMED:
+        line = NAMED[kind]
     else:
         line = f"❔ Сообщение, которое бот не умеет показать ({kind}): откройте его в Telegram"
     return f"{line}\n{message.caption}" if message.caption else line
