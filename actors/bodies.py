@@ -92,6 +92,14 @@ class AttachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     deal_id: int
 
 
+class AttachPerson(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Bring the contact of somebody new in the group into every linked deal."""
+
+    kind: ClassVar[str] = "person.attach"
+
+    user_id: int
+
+
 class DetachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Take the group's own contact off a deal that was unlinked."""
 
@@ -192,6 +200,7 @@ BODIES: dict[str, type[Body]] = {
         MirrorAnswer,
         ReportStatus,
         AttachDeal,
+        AttachPerson,
         DetachDeal,
         SendAnswer,
         Say,

@@ -16,10 +16,10 @@ import structlog
 
 from dealgram.actors import texts
 from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
-from dealgram.actors.asking import FindContact, ask_account
 from dealgram.actors.bodies import (
     AnswerPress,
     AttachDeal,
+    AttachPerson,
     Author,
     Body,
     CheckDeal,
@@ -34,6 +34,7 @@ from dealgram.actors.bodies import (
     SendAnswer,
 )
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.group_linking import GroupLinking
 from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
 from dealgram.actors.group_menu import GroupMenu
 from dealgram.actors.group_messages import (
@@ -43,7 +44,6 @@ from dealgram.actors.group_messages import (
     check_lane,
     decide_edit,
     decide_message,
-    group_line,
 )
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import person_name, read_message
@@ -62,7 +62,6 @@ from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amojo import ChatUser, MessageHook, parse_hook
-from dealgram.gateways.errors import Refused
 from dealgram.gateways.telegram import (
     CallbackQuery,
     ChatMigrated,
@@ -71,7 +70,7 @@ from dealgram.gateways.telegram import (
     Update,
     parse_update,
 )
-from dealgram.persistence import conversations, groups, links, messages, participants
+from dealgram.persistence import groups, links, messages, participants
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Group
 from dealgram.persistence.records import Message as MessageRow
@@ -82,9 +81,6 @@ log = structlog.get_logger(__name__)
 
 _ToChat = TypeVar("_ToChat", SendAnswer, Say)
 
-LINK_BATCH = 50
-"""Contacts attached to a deal in one request (amoCRM contract §16)."""
-
 
 class GroupActor(OutboxActor):
     """See the module."""
@@ -94,6 +90,7 @@ class GroupActor(OutboxActor):
         self._group_id = group_id
         self._posting: Posting
         self._state: GroupState
+        self._linking: GroupLinking
         self._menu: GroupMenu
         self._sending: Sending
         self._told_to_wait: set[int] = set()
@@ -112,6 +109,7 @@ class GroupActor(OutboxActor):
                 await participants.for_group(self.services.db, self.account_id, self._group_id),
             )
             self._posting = Posting(self)
+            self._linking = GroupLinking(self.context, self.services, self._state, self._posting)
             self._menu = GroupMenu(self.services, self.account_id, self._state)
             self._sending = Sending(self.services, self.account_id, row.bot_id)
             await self.open_outbox()
@@ -269,9 +267,13 @@ class GroupActor(OutboxActor):
             case CheckDeal():
                 return await self._check_deal(body, delivery)
             case AttachDeal(deal_id=deal_id):
-                return await self._attach(deal_id)
+                return await self._linking.attach(
+                    deal_id, self._opening(str(GroupConversation(self._group_id, deal_id)), None)
+                )
             case DetachDeal(deal_id=deal_id):
-                return await self._detach(deal_id)
+                return await self._linking.detach(deal_id)
+            case AttachPerson(user_id=user_id):
+                return await self._linking.attach_person(user_id)
             case _:
                 raise Permanent(f"a group delivers no {body.kind}")
 
@@ -333,42 +335,6 @@ class GroupActor(OutboxActor):
         if isinstance(body, SendAnswer):
             return Outcome(todo=(refuse(body.amo_id, texts.refused(failure.message)),))
         return Outcome()
-
-    async def _attach(self, deal_id: int) -> Outcome:
-        """A newly linked deal: the group's own conversation, then the contacts of everybody seen in the group."""
-        if not self._state.is_linked(deal_id):
-            return DONE
-        title = self._state.row.title
-        conversation = GroupConversation(self._group_id, deal_id)
-        await self._posting.open(self._opening(str(conversation), None))
-        contacts: list[int] = []
-        for person in self._state.present_people:
-            request = FindContact(
-                value=str(person.user_id), name=person.name, user_id=person.user_id, username=person.username
-            )
-            contact_id = await ask_account(self.context.system, self.account_id, request)
-            assert isinstance(contact_id, int)
-            contacts.append(contact_id)
-        client = self.services.amocrm(self.account_id)
-        for start in range(0, len(contacts), LINK_BATCH):
-            await client.link(deal_id, contacts[start : start + LINK_BATCH])
-        now = now_ms(self.services)
-        return Outcome(todo=(group_line(self._state, deal_id, texts.group_linked_line(title), f"on{now}", now),))
-
-    async def _detach(self, deal_id: int) -> Outcome:
-        """An unlinked deal: the group's own contact leaves it; what people wrote stays."""
-        if self._state.is_linked(deal_id):
-            return DONE  # it was linked again meanwhile
-        key = str(GroupConversation(self._group_id, deal_id))
-        row = await conversations.get(self.services.db, self.account_id, key)
-        if row is None or row.contact_id is None:
-            return DONE
-        try:
-            await self.services.amocrm(self.account_id).unlink(deal_id, [row.contact_id])
-        except Refused as error:
-            return Outcome(error=str(error))  # the deal or the contact is gone: there is nothing to leave
-        self._posting.forget(key)
-        return Outcome(rows=(dataclasses.replace(row, ready=False),))
 
     # Surroundings
 

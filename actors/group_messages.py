@@ -6,11 +6,13 @@ goes to every linked deal, or something that concerns nobody.
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dealgram.actors import menu, texts
-from dealgram.actors.bodies import Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.bodies import AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
 from dealgram.actors.group_state import Dialog, GroupState
 from dealgram.actors.incoming import Incoming, chat_author_id
@@ -48,15 +50,24 @@ class Surroundings:
 
 def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
     """Decide what to do with a message."""
+    known = set(state.participants)
     rows: list[Row] = [*state.rename(incoming.chat_title, incoming.chat_kind), *_people(state, incoming)]
+    decision = _decide(state, incoming, around)
+    newcomers = [user_id for user_id in state.participants if user_id not in known]
+    return dataclasses.replace(
+        decision, rows=(*rows, *decision.rows), todo=(*decision.todo, *_attach(state, newcomers, around))
+    )
+
+
+def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
     if incoming.from_bot and not incoming.service:
-        return Decision(rows=tuple(rows))
+        return Decision()
     dialog = _dialog(state, incoming, around.now)
     if dialog is not None and _answers(dialog, incoming, around):
         more, todo = _read_answer(state, incoming, around, dialog.user_id)
-        return Decision(rows=(*rows, *more), todo=todo)
+        return Decision(rows=more, todo=todo)
     if _is_command(incoming.text, around.bot.username):
-        return Decision(rows=tuple(rows), todo=_menu(state, incoming))
+        return Decision(todo=_menu(state, incoming))
     todo = _posts(state, incoming, around)
     answers_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
     if answers_bot or _mentions(incoming.text, around.bot.username):
@@ -64,8 +75,8 @@ def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) 
         # the bot is also a word of the group.
         rest = re.sub(rf"@{re.escape(around.bot.username)}\b", "", incoming.text, flags=re.IGNORECASE).strip()
         to_deals = todo if rest and not (answers_bot and looks_like_deal(rest)) else ()
-        return Decision(rows=tuple(rows), todo=(*to_deals, *_menu(state, incoming)))
-    return Decision(rows=tuple(rows), todo=todo)
+        return Decision(todo=(*to_deals, *_menu(state, incoming)))
+    return Decision(todo=todo)
 
 
 def decide_edit(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
@@ -166,6 +177,13 @@ def _dialog(state: GroupState, incoming: Incoming, now: int) -> Dialog | None:
     if incoming.author.id != chat_author_id(incoming.chat_id) or incoming.reply_to is None:
         return None
     return next((dialog for dialog in dialogs.values() if dialog.question_id == incoming.reply_to), None)
+
+
+def _attach(state: GroupState, newcomers: Iterable[int], around: Surroundings) -> tuple[NewBody, ...]:
+    """Newcomers' contacts come into the deals with their own conversations; where there are none, by themselves."""
+    if around.account.settings.policy is not Policy.DEAL or not state.deals:
+        return ()
+    return tuple(NewBody(lane=f"person-{user_id}", body=AttachPerson(user_id=user_id)) for user_id in newcomers)
 
 
 def _answers(dialog: Dialog, incoming: Incoming, around: Surroundings) -> bool:

@@ -1,0 +1,87 @@
+"""What linking a deal brings about in amoCRM, and what unlinking takes away again.
+
+Owns the group's own chat in a deal (there while the deal is linked) and the contacts of the group's people in it (they
+stay: the conversation with them happened). Every step may be repeated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from dealgram.actors import texts
+from dealgram.actors.asking import FindContact, ask_account
+from dealgram.actors.group_messages import group_line
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.names import GroupConversation
+from dealgram.actors.outbox import DONE, Outcome
+from dealgram.actors.posting import Opening, Posting
+from dealgram.actors.services import Services, now_ms
+from dealgram.gateways.errors import Refused
+from dealgram.persistence import conversations
+from dealgram.persistence.records import Participant
+from dealgram.runtime import ActorContext
+
+LINK_BATCH = 50
+"""Contacts attached to a deal in one request (amoCRM contract §16)."""
+
+
+class GroupLinking:
+    """The amoCRM side of one group's links. Works on the actor's own state."""
+
+    def __init__(self, context: ActorContext, services: Services, state: GroupState, posting: Posting) -> None:
+        self._context = context
+        self._services = services
+        self._state = state
+        self._posting = posting
+        self._account_id = state.row.account_id
+
+    async def attach(self, deal_id: int, opening: Opening) -> Outcome:
+        """A newly linked deal: the group's own conversation, then the contacts of everybody seen in the group."""
+        if not self._state.is_linked(deal_id):
+            return DONE
+        await self._posting.open(opening)
+        await self._link(deal_id, await self._contacts(self._state.present_people))
+        now = now_ms(self._services)
+        line = texts.group_linked_line(self._state.row.title)
+        return Outcome(todo=(group_line(self._state, deal_id, line, f"on{now}", now),))
+
+    async def attach_person(self, user_id: int) -> Outcome:
+        """A person who is new in the group: their contact comes into every linked deal."""
+        person = self._state.participants.get(user_id)
+        if person is not None:
+            contacts = await self._contacts([person])
+            for deal_id in self._state.deals:
+                await self._link(deal_id, contacts)
+        return DONE
+
+    async def detach(self, deal_id: int) -> Outcome:
+        """An unlinked deal: the group's own contact leaves it; what people wrote stays."""
+        if self._state.is_linked(deal_id):
+            return DONE  # it was linked again meanwhile
+        key = str(GroupConversation(self._state.row.group_id, deal_id))
+        row = await conversations.get(self._services.db, self._account_id, key)
+        if row is None or row.contact_id is None:
+            return DONE
+        try:
+            await self._services.amocrm(self._account_id).unlink(deal_id, [row.contact_id])
+        except Refused as error:
+            return Outcome(error=str(error))  # the deal or the contact is gone: there is nothing to leave
+        self._posting.forget(key)
+        return Outcome(rows=(dataclasses.replace(row, ready=False),))
+
+    async def _contacts(self, people: Iterable[Participant]) -> list[int]:
+        found: list[int] = []
+        for person in people:
+            request = FindContact(
+                value=str(person.user_id), name=person.name, user_id=person.user_id, username=person.username
+            )
+            contact_id = await ask_account(self._context.system, self._account_id, request)
+            assert isinstance(contact_id, int)
+            found.append(contact_id)
+        return found
+
+    async def _link(self, deal_id: int, contacts: list[int]) -> None:
+        client = self._services.amocrm(self._account_id)
+        for start in range(0, len(contacts), LINK_BATCH):
+            await client.link(deal_id, contacts[start : start + LINK_BATCH])
