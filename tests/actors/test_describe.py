@@ -141,29 +141,9 @@ _VALUES = st.recursive(
     max_leaves=8,
 )
 _DEEPER = st.dictionaries(
-    st.sampled_from(
-        [
-            "file_id",
-            "duration",
-            "emoji",
-            "title",
-            "text",
-            "options",
-            "tasks",
-            "location",
-            "latitude",
-            "longitude",
-            "name",
-            "first_name",
-            "phone_number",
-            "question",
-            "chat",
-            "id",
-            "users",
-            "value",
-            "message_id",
-            "date",
-        ]
+    st.sampled_from(["file_id", "duration", "emoji", "title", "text", "name", "question", "first_name", "phone_number"])
+    | st.sampled_from(
+        ["options", "tasks", "location", "latitude", "longitude", "chat", "id", "users", "value", "date"]
     ),
     _VALUES,
     max_size=5,
