@@ -60,7 +60,7 @@ class BotActor(OutboxActor):
                 raise Transient(f"bot {self._bot_id} is not in the database", retry_after_s=30)
             self.account_id = row.account_id
             self._posting = Posting(self)
-            self._sending = Sending(self.services, self.account_id, self._bot_id)
+            self._sending = Sending(self, self._bot_id)
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:

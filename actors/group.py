@@ -111,7 +111,7 @@ class GroupActor(OutboxActor):
             self._posting = Posting(self)
             self._linking = GroupLinking(self.context, self.services, self._state, self._posting)
             self._menu = GroupMenu(self.services, self.account_id, self._state)
-            self._sending = Sending(self.services, self.account_id, row.bot_id)
+            self._sending = Sending(self, row.bot_id)
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -267,9 +267,7 @@ class GroupActor(OutboxActor):
             case CheckDeal():
                 return await self._check_deal(body, delivery)
             case AttachDeal(deal_id=deal_id):
-                return await self._linking.attach(
-                    deal_id, self._opening(str(GroupConversation(self._group_id, deal_id)), None)
-                )
+                return await self._linking.attach(deal_id)
             case DetachDeal(deal_id=deal_id):
                 return await self._linking.detach(deal_id)
             case AttachPerson(user_id=user_id):

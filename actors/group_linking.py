@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from dealgram.actors import texts
 from dealgram.actors.asking import FindContact, ask_account
-from dealgram.actors.group_messages import group_line
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.names import GroupConversation
 from dealgram.actors.outbox import DONE, Outcome
-from dealgram.actors.posting import Opening, Posting
-from dealgram.actors.services import Services, now_ms
+from dealgram.actors.posting import Posting
+from dealgram.actors.services import Services
 from dealgram.gateways.errors import Refused
 from dealgram.persistence import conversations
 from dealgram.persistence.records import Participant
@@ -36,15 +34,19 @@ class GroupLinking:
         self._posting = posting
         self._account_id = state.row.account_id
 
-    async def attach(self, deal_id: int, opening: Opening) -> Outcome:
-        """A newly linked deal: the group's own conversation, then the contacts of everybody seen in the group."""
-        if not self._state.is_linked(deal_id):
-            return DONE
-        await self._posting.open(opening)
-        await self._link(deal_id, await self._contacts(self._state.present_people))
-        now = now_ms(self._services)
-        line = texts.group_linked_line(self._state.row.title)
-        return Outcome(todo=(group_line(self._state, deal_id, line, f"on{now}", now),))
+    async def attach(self, deal_id: int) -> Outcome:
+        """A newly linked deal: the contacts of everybody seen in the group are attached to it.
+
+        For a large group this takes minutes at amoCRM's pace, which is no sign of being stuck.
+        """
+        people = self._state.present_people
+        with self._context.dependency("amoCRM"):
+            for start in range(0, len(people), LINK_BATCH):
+                contacts = await self._contacts(people[start : start + LINK_BATCH])
+                if not self._state.is_linked(deal_id):
+                    return DONE  # it was unlinked meanwhile
+                await self._services.amocrm(self._account_id).link(deal_id, contacts)
+        return DONE
 
     async def attach_person(self, user_id: int) -> Outcome:
         """A person who is new in the group: their contact comes into every linked deal."""
@@ -52,7 +54,7 @@ class GroupLinking:
         if person is not None:
             contacts = await self._contacts([person])
             for deal_id in self._state.deals:
-                await self._link(deal_id, contacts)
+                await self._services.amocrm(self._account_id).link(deal_id, contacts)
         return DONE
 
     async def detach(self, deal_id: int) -> Outcome:
@@ -80,8 +82,3 @@ class GroupLinking:
             assert isinstance(contact_id, int)
             found.append(contact_id)
         return found
-
-    async def _link(self, deal_id: int, contacts: list[int]) -> None:
-        client = self._services.amocrm(self._account_id)
-        for start in range(0, len(contacts), LINK_BATCH):
-            await client.link(deal_id, contacts[start : start + LINK_BATCH])

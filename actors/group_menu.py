@@ -76,8 +76,11 @@ class GroupMenu:
         by = body.user_id or None
         rows = (*self._state.link(body.deal_id, name, by), *self._state.close_dialog(body.user_id, now))
         done = self._say(texts.linked_html(name, account.deal_link(body.deal_id), body.deal_id))
+        # The first line opens the group's own conversation at once; a large group's contacts follow at amoCRM's pace.
+        at = now_ms(self._services)
+        line = group_line(self._state, body.deal_id, texts.group_linked_line(self._state.row.title), f"on{at}", at)
         attach = NewBody(lane=f"deal-{body.deal_id}", body=AttachDeal(deal_id=body.deal_id))
-        return Outcome(rows=rows, todo=(done, attach))
+        return Outcome(rows=rows, todo=(done, line, attach))
 
     def unlink(self, deal_id: int) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
         """Unlink a deal that is linked: a last line in its card, then the group's contact leaves it."""

@@ -17,9 +17,8 @@ from dealgram.actors import texts
 from dealgram.actors.answers import refuse, report
 from dealgram.actors.bodies import AnswerPress, Button, EditMenu, ReportStatus, Say, SendAnswer
 from dealgram.actors.names import answer_msgid
-from dealgram.actors.outbox import DONE, Outcome
+from dealgram.actors.outbox import DONE, OutboxActor, Outcome
 from dealgram.actors.registry import BotInfo
-from dealgram.actors.services import Services
 from dealgram.gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram import AskReply, BotCalls, ChatMigrated, Key, Keyboard
 from dealgram.persistence import messages
@@ -47,9 +46,10 @@ _REASONS = {
 class Sending:
     """The Telegram side of one actor's lanes."""
 
-    def __init__(self, services: Services, account_id: int, bot_id: int) -> None:
-        self._services = services
-        self._account_id = account_id
+    def __init__(self, actor: OutboxActor, bot_id: int) -> None:
+        self._context = actor.context
+        self._services = actor.services
+        self._account_id = actor.account_id
         self._bot_id = bot_id
 
     async def answer(self, body: SendAnswer, delivery: Delivery) -> Outcome:
@@ -146,9 +146,12 @@ class Sending:
     ) -> T:
         if delivery.started_at is not None:
             raise OutcomeUnknown("the service stopped while sending", service="telegram")
-        await self._services.limits.acquire(self._bot_id, chat_id)
+        # Waiting for Telegram's limits or for the database is no sign of a stuck delivery, however long it takes.
+        with self._context.dependency("Telegram's limits"):
+            await self._services.limits.acquire(self._bot_id, chat_id)
         journal = self._services.journal
-        await journal.begin_delivery(delivery)
+        with self._context.dependency("database"):
+            await journal.begin_delivery(delivery)
         try:
             return await send(self._services.telegram.bot(bot.token))
         except OutcomeUnknown:
