@@ -48,7 +48,8 @@ class Session:
 
     Args:
         base_url: e.g. `https://sub.amocrm.ru`.
-        pace: the account's bucket, at most 6 to 7 requests a second; shared by all that talk to this account.
+        pace: the account's bucket, shared by all that talk to this account. amoCRM allows 7 requests in a second, so
+            its rate and its burst together stay below that, e.g. `TokenBucket(6, 1)`.
     """
 
     def __init__(

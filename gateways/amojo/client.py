@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -38,7 +38,13 @@ _DEADLINE_S = 30.0
 _HISTORY_LIMIT = 50  # amoCRM's own maximum
 _DUPLICATE = re.compile(r"duplicat|already|not.unique", re.IGNORECASE)  # the wording is undocumented (§20 point 6)
 
-S = TypeVar("S", bound=msgspec.Struct)
+_STATUS_FORMS: tuple[tuple[str, ...], ...] = (
+    ("delivery_status", "status_code"),
+    ("delivery_status",),
+    ("status_code",),
+)
+"""The names under which a delivery status is sent. The documentation says one thing in its table and another in its
+samples (§20 point 1), and amoCRM may refuse a field too many: the form that it accepts is found out and kept."""
 
 
 class AmojoClient:
@@ -66,6 +72,7 @@ class AmojoClient:
         self._secret = secret
         self._now = now
         self._deadline_s = deadline_s
+        self._status_form = _STATUS_FORMS[0]
 
     async def connect(self, amojo_id: str, title: str) -> str:
         """Connects the channel to an account, whose amojo id this is; returns the scope id. To be repeated after
@@ -142,15 +149,27 @@ class AmojoClient:
 
         Raises:
             NotFound: amoCRM does not know the message (yet).
+            Refused: none of the documented forms is accepted.
         """
-        # The documentation names the field in two ways (§20 point 1): both are sent.
-        body: dict[str, Any] = {"delivery_status": int(status), "status_code": int(status)}
-        if msgid:
-            body["msgid"] = msgid
+        told: dict[str, Any] = {}
         if status is DeliveryStatus.ERROR:
-            body["error_code"] = int(error_code or DeliveryError.INTERNAL)
-            body["error"] = error or ""
-        await self._call("delivery_status", "POST", (scope_id, amo_id, "delivery_status"), body)
+            told = {"error_code": int(error_code or DeliveryError.INTERNAL), "error": error or ""}
+        refused: Refused | None = None
+        for names in sorted(_STATUS_FORMS, key=lambda form: form != self._status_form):
+            body: dict[str, Any] = {name: int(status) for name in names}
+            if "delivery_status" in names:
+                body["msgid"] = msgid or amo_id
+            try:
+                await self._call("delivery_status", "POST", (scope_id, amo_id, "delivery_status"), {**body, **told})
+            except Refused as error_now:
+                if error_now.code != 400:
+                    raise
+                refused = refused or error_now
+            else:
+                self._status_form = names
+                return
+        assert refused is not None, "no form was tried"
+        raise refused
 
     async def history(
         self, scope_id: str, chat_uuid: str, offset: int = 0, limit: int = _HISTORY_LIMIT

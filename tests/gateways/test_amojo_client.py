@@ -105,7 +105,13 @@ CALLS = {
         ),
         None,
         ("POST", f"/{SCOPE}/amo-1/delivery_status"),
-        {"delivery_status": -1, "status_code": -1, "error_code": 905, "error": "Бота удалили из группы"},
+        {
+            "msgid": "amo-1",
+            "delivery_status": -1,
+            "status_code": -1,
+            "error_code": 905,
+            "error": "Бота удалили из группы",
+        },
     ),
     "typing": (
         lambda c: c.typing(SCOPE, "p700-9001", "tgu:9001"),
@@ -367,6 +373,31 @@ async def test_a_refused_repeat_of_a_msgid_is_success(server, amojo, body, repea
     else:
         with pytest.raises(Refused):
             await amojo.send(SCOPE, message(), repeated=repeated)
+
+
+async def test_the_form_of_a_delivery_status_that_amocrm_accepts_is_found_and_kept(server, amojo):
+    server.reply(error_body(400, "BAD_REQUEST", "status_code: no such field"), status=400)
+    server.reply(error_body(400, "BAD_REQUEST", "delivery_status: no such field"), status=400)
+    server.reply()
+    server.reply()
+    await amojo.delivery_status(SCOPE, "amo-1", DeliveryStatus.DELIVERED)
+    await amojo.delivery_status(SCOPE, "amo-2", DeliveryStatus.DELIVERED)
+    assert [seen.json for seen in server.seen[1:]] == [
+        {"msgid": "amo-1", "delivery_status": 1},
+        {"status_code": 1},
+        {"status_code": 1},
+    ]
+
+
+async def test_a_delivery_status_that_nobody_accepts_is_refused(server, amojo):
+    for _ in range(3):
+        server.reply(error_body(400, "BAD_REQUEST", "no"), status=400)
+    with pytest.raises(Refused):
+        await amojo.delivery_status(SCOPE, "amo-1", DeliveryStatus.DELIVERED)
+    server.reply(error_body(404, "NOT_FOUND"), status=404)
+    with pytest.raises(NotFound):
+        await amojo.delivery_status(SCOPE, "amo-1", DeliveryStatus.DELIVERED)
+    assert len(server.seen) == 4
 
 
 async def test_every_call_may_be_repeated_after_an_unknown_outcome(server, amojo):
