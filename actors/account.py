@@ -104,20 +104,19 @@ class AccountActor(OutboxActor):
             AccountGone: the account must be authorised anew.
         """
         async with self._refresh:
-            account = self._account()
-            if account.row.access_token is None or account.row.refresh_token is None:
+            # From the table, not from the registry's copy: an old refresh token would lock the account out.
+            row = await accounts.get(self.services.db, self.account_id)
+            if row is None or row.access_token is None or row.refresh_token is None:
                 raise AccountGone(f"account {self.account_id} is not authorised", retry_after_s=60)
-            token = self.services.box.open(account.row.access_token)
-            expires = account.row.token_expires_at
+            token = self.services.box.open(row.access_token)
+            expires = row.token_expires_at
             if token != stale and expires is not None and expires - self.services.now() > REFRESH_EARLY:
                 return token
-            return await self._rotate(account)
+            return await self._rotate(row.host, self.services.box.open(row.refresh_token))
 
-    async def _rotate(self, account: AccountInfo) -> str:
-        assert account.row.refresh_token is not None
-        refresh = self.services.box.open(account.row.refresh_token)
+    async def _rotate(self, host: str, refresh: str) -> str:
         try:
-            pair = await self.services.oauth.refresh(account.row.host, refresh)
+            pair = await self.services.oauth.refresh(host, refresh)
         except GrantRefused as error:
             log.error("amoCRM refuses the refresh token", account=self.account_id)
             await accounts.set_status(self.services.db, self.account_id, "reauthorise")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import structlog
+import trio
 
 from dealgram.actors.plan import Policy
 from dealgram.persistence import accounts as account_rows
@@ -91,6 +92,7 @@ class Registry:
         self._bots: Mapping[int, BotInfo] = {}
         self._webhooks: Mapping[str, int] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._refreshing = trio.Lock()
 
     async def refresh(self) -> None:
         """Read both tables anew and tell the listeners if anything is different.
@@ -98,6 +100,11 @@ class Registry:
         Raises:
             DatabaseUnavailable: nothing was read; the copy stays as it was.
         """
+        # One at a time: a refresh that read earlier must not overwrite what one that read later has seen.
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         account_list = await account_rows.all_accounts(self._db)
         bot_list = await bot_rows.all_active(self._db)
         found = {row.account_id: self._account(row) for row in account_list}

@@ -1,0 +1,88 @@
+"""Access tokens of an account: rotated by its actor alone, stored before use, and what happens when that fails."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+import trio
+
+from dealgram.actors.asking import AccessToken, ask_account
+from dealgram.actors.names import bot_address
+from dealgram.persistence import accounts
+from dealgram.runtime import Transient
+
+
+async def stored(stage):
+    row = await accounts.get(stage.service.services.db, stage.world.account.id)
+    assert row is not None
+    return row
+
+
+async def expire(stage) -> None:
+    """Let the stored access token be too old, as if a day had passed."""
+    row = await stored(stage)
+    services = stage.service.services
+    await accounts.store_tokens(
+        services.db,
+        row.account_id,
+        access_token=row.access_token,
+        refresh_token=row.refresh_token,
+        expires_at=services.now() - dt.timedelta(minutes=1),
+    )
+    await services.registry.refresh()
+
+
+async def test_an_old_token_is_rotated_once_for_all_who_ask(stage):
+    await expire(stage)
+    before = await stored(stage)
+    tokens: list[object] = []
+
+    async def ask() -> None:
+        tokens.append(await ask_account(stage.service.system, before.account_id, AccessToken()))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(ask)
+    after = await stored(stage)
+    assert len(set(tokens)) == 1
+    assert stage.service.services.box.open(after.access_token) == tokens[0]
+    assert after.refresh_token != before.refresh_token
+    assert after.status == "active"
+    refreshes = [call for call in stage.amo.requests if "oauth2/access_token" in call.path]
+    assert len(refreshes) == 2  # the installation and one rotation
+    stage.assert_clean()
+
+
+async def test_a_message_written_with_an_old_token_arrives(stage):
+    await expire(stage)
+    stage.telegram.write(stage.world.igor, stage.world.sales_bot, "Токен устарел, а я дойду")
+    await stage.in_card(stage.world.igor, "Токен устарел, а я дойду")
+    stage.assert_clean()
+
+
+async def test_a_refused_refresh_token_asks_for_authorisation_and_loses_nothing(stage):
+    world = stage.world
+    row = await stored(stage)
+    services = stage.service.services
+    await accounts.store_tokens(
+        services.db,
+        row.account_id,
+        access_token=row.access_token,
+        refresh_token=services.box.seal("never-issued"),
+        expires_at=services.now() - dt.timedelta(minutes=1),
+    )
+    await services.registry.refresh()
+    with pytest.raises(Transient):
+        await ask_account(stage.service.system, row.account_id, AccessToken())
+    assert (await stored(stage)).status == "reauthorise"
+
+    stage.telegram.write(world.igor, world.sales_bot, "Подожду")
+    with trio.fail_after(30):
+        while not await stage.count("SELECT count(*) FROM outbox WHERE state = 'pending'"):  # noqa: ASYNC110
+            await trio.sleep(0.02)
+    assert await stage.count("SELECT count(*) FROM dead_letters") == 0
+    # An administrator authorises the integration anew: what waited goes out.
+    await stage.playground.connect_account(stage.service, world.account)
+    await stage.service.system.restart(bot_address(world.sales_bot.id))
+    await stage.in_card(world.igor, "Подожду")
