@@ -1,0 +1,230 @@
+"""What a group does with a message, without any outside world."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dealgram.actors.bodies import AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.group_messages import Surroundings, decide_edit, decide_message, group_lines
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.incoming import Incoming, Someone, chat_author_id
+from dealgram.actors.plan import Policy
+from dealgram.actors.registry import AccountInfo, AccountSettings, BotInfo
+from dealgram.persistence.records import Account, Bot, Group
+
+CHAT = -100
+HOST = "https://sever.amocrm.ru"
+NOW = 1_700_000_000
+
+
+def around(policy: Policy = Policy.DEAL_PARTICIPANT, **more) -> Surroundings:
+    account = Account(account_id=2, host=HOST, subdomain="sever")
+    bot = Bot(
+        bot_id=3,
+        account_id=2,
+        token=b"",
+        username="sever_bot",
+        name="Север",
+        external_id="tgb-3",
+        webhook_key="k",
+        webhook_secret=b"",
+    )
+    return Surroundings(
+        account=AccountInfo(row=account, settings=AccountSettings(policy=policy)),
+        bot=BotInfo(row=bot, token="", webhook_secret=""),
+        now=NOW,
+        **more,
+    )
+
+
+def group(*deals: int) -> GroupState:
+    state = GroupState.of(Group(group_id=1, account_id=2, bot_id=3, chat_id=CHAT, title="Кофейня"), (), ())
+    for deal in deals:
+        state.link(deal, f"Сделка {deal}", 5)
+    return state
+
+
+def says(text: str, *, user: int = 5, message: int = 10, **more) -> Incoming:
+    author = Author(id=f"tgu-{user}", name=f"Человек {user}", user_id=user)
+    fields = {"author": author, "line": text, "chat_title": "Кофейня", "chat_kind": "group"} | more
+    return Incoming(chat_id=CHAT, message_id=message, sent_at_ms=NOW * 1000 + message, text=text, **fields)
+
+
+def bodies(decision, kind=object) -> list:
+    return [new.body for new in decision.todo if isinstance(new.body, kind)]
+
+
+def posted(decision) -> set[str]:
+    return {body.conversation for body in bodies(decision, PostMessage)}
+
+
+def test_words_go_to_the_linked_deals_and_nothing_is_said_in_the_group():
+    decision = decide_message(group(10, 20), says("Привет"), around())
+    assert posted(decision) == {"g1-d10-u5", "g1-d20-u5"}
+    assert bodies(decision, Say) == []
+    assert {new.lane for new in decision.todo} == posted(decision)
+
+
+@pytest.mark.parametrize("text", ["/menu", "/MENU@Sever_Bot", "/start@sever_bot payload", "@sever_bot", " @SEVER_BOT "])
+def test_words_for_the_bot_alone_open_the_menu_and_stay_out_of_the_cards(text):
+    decision = decide_message(group(10), says(text), around())
+    assert posted(decision) == set()
+    (menu,) = bodies(decision, Say)
+    assert menu.reply_to_message_id == 10
+
+
+@pytest.mark.parametrize("text", ["/menu@other_bot", "/help", "a/menu", "@sever_bot2"])
+def test_words_for_others_are_words_of_the_group(text):
+    decision = decide_message(group(10), says(text), around())
+    assert posted(decision) == {"g1-d10-u5"}
+
+
+def test_another_bots_words_go_nowhere_but_its_arrival_is_a_line():
+    assert decide_message(group(10), says("бип", from_bot=True), around()).todo == ()
+    line = decide_message(group(10), says("➕", service=True, from_bot=True), around())
+    (body,) = bodies(line, PostMessage)
+    assert (body.conversation, body.silent, body.author.id) == ("g1-d10", True, "tgg-1-d10")
+
+
+def test_somebody_who_is_no_person_speaks_as_the_group_with_the_title():
+    author = Author(id="tgc--500", name="Новости")
+    (body,) = bodies(decide_message(group(10), says("Открылись", author=author), around()), PostMessage)
+    assert (body.conversation, body.text, body.author.name) == ("g1-d10", "Новости: Открылись", "Кофейня")
+
+
+class TestDialog:
+    def asked(self, *deals: int, question: int | None = 50) -> GroupState:
+        state = group(*deals)
+        state.open_dialog(5, NOW)
+        if question is not None:
+            state.asked(5, question, NOW)
+        return state
+
+    def test_an_answer_is_checked_and_is_no_word_of_the_group(self):
+        for more in ({"reply_to": 50, "reply_to_own_bot": True}, {}):
+            decision = decide_message(self.asked(10), says("777", **more), around())
+            (check,) = bodies(decision)
+            assert (check.deal_id, check.user_id) == (777, 5)
+
+    def test_an_answer_may_overtake_the_note_of_the_question(self):
+        decision = decide_message(
+            self.asked(10, question=None), says("№ 777", reply_to=50, reply_to_own_bot=True), around()
+        )
+        assert isinstance(bodies(decision)[0], CheckDeal)
+
+    def test_an_earlier_question_of_the_dialog_counts_too(self):
+        decision = decide_message(self.asked(10), says("777", reply_to=49, reply_to_own_bot=True), around())
+        assert isinstance(bodies(decision)[0], CheckDeal)
+
+    def test_a_number_in_reply_to_a_manager_or_another_person_is_for_them(self):
+        relayed = around(reply_is_relayed=True)
+        answer = says("777", reply_to=30, reply_to_own_bot=True)
+        assert posted(decide_message(self.asked(10), answer, relayed)) == {"g1-d10-u5"}
+        assert posted(decide_message(self.asked(10), says("777", reply_to=31), around())) == {"g1-d10-u5"}
+
+    def test_what_cannot_be_read_is_asked_again(self):
+        state = self.asked(10)
+        (again,) = bodies(decide_message(state, says("не знаю", reply_to=50, reply_to_own_bot=True), around()))
+        assert again.force_reply
+        assert (again.reply_to_message_id, again.dialog_user_id) == (10, 5)
+        assert 5 in state.dialogs(NOW)
+
+    def test_somebody_elses_number_is_a_word_of_the_group(self):
+        assert posted(decide_message(self.asked(10), says("777", user=6), around())) == {"g1-d10-u6"}
+
+    def test_an_expired_dialog_reads_nothing(self):
+        late = dataclasses.replace(around(), now=NOW + 10_000)
+        assert posted(decide_message(self.asked(10), says("777"), late)) == {"g1-d10-u5"}
+
+    def test_an_anonymous_administrator_answers_by_reply_but_a_channel_does_not(self):
+        anonymous = Author(id=chat_author_id(CHAT), name="Администратор")
+        reply = says("777", author=anonymous, reply_to=50, reply_to_own_bot=True)
+        (check,) = bodies(decide_message(self.asked(10), reply, around()))
+        assert check.user_id == 5
+        channel = Author(id=chat_author_id(-500), name="Новости")
+        reply = says("777", author=channel, reply_to=50, reply_to_own_bot=True)
+        assert bodies(decide_message(self.asked(10), reply, around()), CheckDeal) == []
+
+
+def test_newcomers_contacts_come_by_themselves_only_where_all_share_a_conversation():
+    newcomer = says("Привет", user=9)
+    assert bodies(decide_message(group(10), newcomer, around()), AttachPerson) == []
+    state = group(10)
+    (attach,) = bodies(decide_message(state, newcomer, around(Policy.DEAL)), AttachPerson)
+    assert attach.user_id == 9
+    assert bodies(decide_message(state, newcomer, around(Policy.DEAL)), AttachPerson) == []
+    assert bodies(decide_message(group(), newcomer, around(Policy.DEAL)), AttachPerson) == []
+    joined = says("➕", user=9, service=True, joined=(Someone(11, "Пётр"), Someone(12, "Олег")))
+    assert [body.user_id for body in bodies(decide_message(state, joined, around(Policy.DEAL)), AttachPerson)] == [
+        11,
+        12,
+    ]
+
+
+@given(st.sampled_from(Policy), st.sets(st.integers(1, 9), max_size=4), st.integers(1, 5))
+def test_an_edit_goes_where_its_message_went(policy, deals, user):
+    state = group(*deals)
+    new = decide_message(state, says("Привет", user=user), around(policy))
+    edit = decide_edit(state, says("Привет!", user=user), around(policy))
+    assert {(body.conversation, body.msgid) for body in bodies(new, PostMessage)} == {
+        (body.conversation, body.msgid) for body in bodies(edit, EditMessage)
+    }
+
+
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("says"), st.integers(1, 3)),
+        st.tuples(st.just("link"), st.integers(1, 4)),
+        st.tuples(st.just("unlink"), st.integers(1, 4)),
+        st.tuples(st.just("note"), st.just(0)),
+    ),
+    max_size=40,
+)
+
+
+@given(OPERATIONS, st.sampled_from([Policy.DEAL_PARTICIPANT, Policy.DEAL]))
+def test_every_deal_gets_exactly_what_was_written_while_it_was_linked(operations, policy):
+    state = group()
+    model: dict[int, list[str]] = {}
+    lanes: dict[str, list[PostMessage]] = {}
+    linked: set[int] = set()
+    for number, (what, which) in enumerate(operations, 1):
+        todo = ()
+        match what:
+            case "says":
+                todo = decide_message(state, says(f"Слово {number}", user=which, message=number), around(policy)).todo
+                for deal in linked:
+                    model.setdefault(deal, []).append(f"Слово {number}")
+            case "note":
+                todo = group_lines(state, f"Слово {number}", f"e{number}", NOW * 1000)
+                for deal in linked:
+                    model.setdefault(deal, []).append(f"Слово {number}")
+            case "link" if which not in linked:
+                state.link(which, "", 1)
+                linked.add(which)
+            case "unlink" if which in linked:
+                state.unlink(which)
+                linked.remove(which)
+        for new in todo:
+            if isinstance(new.body, PostMessage):
+                assert new.lane == new.body.conversation
+                lanes.setdefault(new.lane, []).append(new.body)
+
+    cards: dict[int, list[PostMessage]] = {}
+    for conversation, lane in lanes.items():
+        deal = int(re.search(r"-d(\d+)", conversation)[1])
+        cards.setdefault(deal, []).extend(lane)
+        numbers = [int(body.text.rpartition(" ")[2]) for body in lane]
+        assert numbers == sorted(numbers), "in order within a conversation"
+    found = {
+        deal: sorted((body.text.rpartition(": ")[2] for body in bodies), key=lambda text: int(text.split()[1]))
+        for deal, bodies in cards.items()
+    }
+    assert found == model
+    every = [body.msgid for lane in lanes.values() for body in lane]
+    assert len(every) == len(set(every)), "no two posts share an id"
