@@ -391,6 +391,12 @@ async def play(stage) -> GroupPlay:
 
 
 @pytest.fixture
+def play_of() -> type[GroupPlay]:
+    """``play_of(stage, chat, bot)``: for tests that set the stage by themselves."""
+    return GroupPlay
+
+
+@pytest.fixture
 def play_in(stage) -> Callable[..., GroupPlay]:
     """Another group of the stage."""
     return lambda chat, bot=None: GroupPlay(stage, chat, bot or stage.world.sales_bot)

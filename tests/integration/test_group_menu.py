@@ -197,8 +197,10 @@ async def test_an_old_menu_and_a_second_press_unlink_nothing_twice(play):
     await stage.until(lambda: "Да, отвязать" in play.buttons(old), "the confirmation")
     presses = [play.begin_press(world.anna, old, "Да, отвязать") for _ in range(2)]
     answers = await stage.until(
-        lambda: all(press in stage.telegram.callback_answers for press in presses)
-        and [stage.telegram.callback_answers[press]["text"] for press in presses],
+        lambda: (
+            all(press in stage.telegram.callback_answers for press in presses)
+            and [stage.telegram.callback_answers[press]["text"] for press in presses]
+        ),
         "both presses answered",
     )
     assert answers == [texts.UNLINKED_TOAST, texts.ALREADY_UNLINKED]
