@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 
 from dealgram.actors.asking import FindContact, ask_account
 from dealgram.actors.group_state import GroupState
@@ -45,7 +46,7 @@ class GroupLinking:
                 contacts = await self._contacts(people[start : start + LINK_BATCH])
                 if not self._state.is_linked(deal_id):
                     return DONE  # it was unlinked meanwhile
-                await self._services.amocrm(self._account_id).link(deal_id, contacts)
+                await self._link(deal_id, people[start : start + LINK_BATCH], contacts)
         return DONE
 
     async def attach_person(self, user_id: int) -> Outcome:
@@ -54,7 +55,7 @@ class GroupLinking:
         if person is not None:
             contacts = await self._contacts([person])
             for deal_id in self._state.deals:
-                await self._services.amocrm(self._account_id).link(deal_id, contacts)
+                await self._link(deal_id, [person], contacts)
         return DONE
 
     async def detach(self, deal_id: int) -> Outcome:
@@ -71,6 +72,15 @@ class GroupLinking:
             return Outcome(error=str(error))  # the deal or the contact is gone: there is nothing to leave
         self._posting.forget(key)
         return Outcome(rows=(dataclasses.replace(row, ready=False),))
+
+    async def _link(self, deal_id: int, people: Iterable[Participant], contacts: list[int]) -> None:
+        """Attach contacts to a deal, but not while one of these people's conversations is being opened: its first
+        message would be bound to this deal instead of its own (see `posting`)."""
+        async with AsyncExitStack() as held:
+            # In one order, so that two groups that link the same people never wait for each other.
+            for user_id in sorted(person.user_id for person in people):
+                await held.enter_async_context(self._services.person_locks(self._account_id, str(user_id)))
+            await self._services.amocrm(self._account_id).link(deal_id, contacts)
 
     async def _contacts(self, people: Iterable[Participant]) -> list[int]:
         found: list[int] = []

@@ -2,8 +2,8 @@
 
 A conversation comes to life in the order that never leaves it in «Неразобранное» (amoCRM contract §12a): the chat, the
 contact, chat to contact, contact to deal, then the first message. Each step may be repeated; the row is marked ready
-when all are done. The last step and the first message go together under one lock per person, because amoCRM is free
-to bind a chat to whichever deal its contact was attached to last (§20.10).
+when all are done, the first message included. The last step and the first message go together under one lock per
+person, because amoCRM is free to bind a chat to whichever deal its contact was attached to last (§20.10).
 """
 
 from __future__ import annotations
@@ -147,18 +147,18 @@ class Posting:
         await self._services.amojo.edit(self._services.account(self._account_id).scope_id, edit)
         return DONE
 
-    async def open(self, opening: Opening) -> ConversationRow:
-        """Make the conversation exist with its contact and deals, without a message yet."""
-        async with self._services.person_locks(self._account_id, opening.contact_value):
-            return await self._open(opening)
-
     async def _open_and_send(self, message: amojo.NewMessage, opening: Opening) -> str | None:
         key = str(opening.conversation)
         if (row := await self._known(key)) is not None:
             return await self._send(message, row)
         async with self._services.person_locks(self._account_id, opening.contact_value):
             row = await self._open(opening)
-            return await self._send(message, row)
+            amo_id = await self._send(message, row)
+            # Only now: were it marked before its first message, a kill or a failed send in between would let another
+            # conversation of the person bind this one to its deal.
+            await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
+            self._remember(row)
+            return amo_id
 
     async def _known(self, key: str) -> ConversationRow | None:
         if (row := self._ready.get(key)) is not None:
@@ -179,9 +179,8 @@ class Posting:
         return row
 
     async def _open(self, opening: Opening) -> ConversationRow:
+        """Carry out all steps but the first message; returns the row as it is to be kept after that."""
         key = str(opening.conversation)
-        if (ready := await self._known(key)) is not None:
-            return ready
         account = self._services.account(self._account_id)
         client = self._services.amocrm(self._account_id)
         contact_id, deal_id = await self._contact_and_deal(opening)
@@ -191,11 +190,9 @@ class Posting:
         await client.link_chats([(chat.id, contact_id)])
         for deal in opening.deals:
             await client.link(deal, [contact_id])
-        row = dataclasses.replace(
+        return dataclasses.replace(
             self._blank(opening), chat_uuid=chat.id, contact_id=contact_id, deal_id=deal_id, ready=True
         )
-        await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
-        return self._remember(row)
 
     async def _contact_and_deal(self, opening: Opening) -> tuple[int, int | None]:
         """The contact of a conversation and, for a person unknown until now, their new deal."""
