@@ -50,6 +50,7 @@ class BotActor(OutboxActor):
         self._bot_id = bot_id
         self._posting: Posting
         self._sending: Sending
+        self._known: BotInfo
         self._persons: OrderedDict[int, Person] = OrderedDict()
 
     async def activate(self) -> None:
@@ -59,6 +60,7 @@ class BotActor(OutboxActor):
             if row is None:
                 raise Transient(f"bot {self._bot_id} is not in the database", retry_after_s=30)
             self.account_id = row.account_id
+            self._known = BotInfo.of_the_past(row)
             self._posting = Posting(self)
             self._sending = Sending(self, self._bot_id)
             await self.open_outbox()
@@ -75,9 +77,7 @@ class BotActor(OutboxActor):
     # Telegram
 
     async def _on_update(self, update: Update, cause: int) -> Decision:
-        bot = self.services.registry.bot(self._bot_id)
-        if bot is None:
-            return Decision(result="the bot is gone")
+        bot = self._bot()
         match update.payload:
             case Message(chat=chat) as message if chat.is_private:
                 return await self._on_message(message, bot, edited=update.is_edit)
@@ -185,6 +185,10 @@ class BotActor(OutboxActor):
             self._persons.popitem(last=False)
         return (person,)
 
+    def _bot(self) -> BotInfo:
+        """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
+        return self.services.registry.bot(self._bot_id) or self._known
+
     # amoCRM
 
     async def _on_hook(self, entry: InboxEntry) -> Decision:
@@ -238,11 +242,9 @@ class BotActor(OutboxActor):
 
     def _opening(self, body: PostMessage) -> Opening:
         conversation = parse_conversation(body.conversation)
-        bot = self.services.registry.bot(self._bot_id)
+        bot = self._bot()
         if not isinstance(conversation, PrivateConversation):
             raise Permanent(f"{body.conversation} is no private conversation")
-        if bot is None:
-            raise Transient("the bot is not connected at the moment", retry_after_s=60)
         author = body.author
         return Opening(
             conversation=conversation,

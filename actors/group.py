@@ -58,6 +58,7 @@ from dealgram.actors.names import (
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.plan import mirrors
 from dealgram.actors.posting import Opening, Posting
+from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services, now_ms
@@ -70,7 +71,7 @@ from dealgram.gateways.telegram import (
     Update,
     parse_update,
 )
-from dealgram.persistence import groups, links, messages, participants
+from dealgram.persistence import bots, groups, links, messages, participants
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Group
 from dealgram.persistence.records import Message as MessageRow
@@ -93,6 +94,7 @@ class GroupActor(OutboxActor):
         self._linking: GroupLinking
         self._menu: GroupMenu
         self._sending: Sending
+        self._known_bot: BotInfo
         self._told_to_wait: set[int] = set()
 
     async def activate(self) -> None:
@@ -102,6 +104,10 @@ class GroupActor(OutboxActor):
             if row is None:
                 raise Transient(f"group {self._group_id} is not in the database", retry_after_s=30)
             self.account_id = row.account_id
+            bot = await bots.get(self.services.db, row.bot_id)
+            if bot is None:
+                raise Transient(f"bot {row.bot_id} is not in the database", retry_after_s=30)
+            self._known_bot = BotInfo.of_the_past(bot)
             await self.services.groups.find_heir(row)
             self._state = GroupState.of(
                 row,
@@ -133,8 +139,6 @@ class GroupActor(OutboxActor):
 
     async def _on_update(self, update: Update, entry: InboxEntry) -> Decision:
         around = self._surroundings()
-        if around is None:
-            return Decision(result="the bot or the account is gone")
         match update.payload:
             case Message() as message if update.kind in ("message", "edited_message"):
                 return await self._on_message(message, around, entry.id, edited=update.is_edit)
@@ -336,21 +340,22 @@ class GroupActor(OutboxActor):
 
     # Surroundings
 
-    def _surroundings(self) -> Surroundings | None:
+    def _surroundings(self) -> Surroundings:
         account = self.services.registry.account(self.account_id)
-        bot = self.services.registry.bot(self._state.row.bot_id)
-        if account is None or bot is None:
-            return None
-        return Surroundings(account=account, bot=bot, now=int(self.services.now().timestamp()))
+        if account is None:
+            raise Transient(f"account {self.account_id} is not connected", retry_after_s=30)
+        return Surroundings(account=account, bot=self._bot(), now=int(self.services.now().timestamp()))
+
+    def _bot(self) -> BotInfo:
+        """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
+        return self.services.registry.bot(self._state.row.bot_id) or self._known_bot
 
     def _opening(self, key: str, author: Author | None) -> Opening:
         """What it takes to open one of the group's conversations."""
         conversation = parse_conversation(key)
-        bot = self.services.registry.bot(self._state.row.bot_id)
+        bot = self._bot()
         if not isinstance(conversation, GroupConversation):
             raise Permanent(f"{key} is no conversation of a group")
-        if bot is None:
-            raise Transient("the bot is not connected at the moment", retry_after_s=60)
         title = self._state.row.title
         if conversation.user_id is None:
             name = f"{title} ({bot.name})"

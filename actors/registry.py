@@ -59,6 +59,11 @@ class BotInfo:
     token: str = field(repr=False)
     webhook_secret: str = field(repr=False)
 
+    @classmethod
+    def of_the_past(cls, row: Bot) -> BotInfo:
+        """A bot that may be disconnected by now: enough to post what it was still given, nothing to send with."""
+        return cls(row=row, token="", webhook_secret="")
+
     @property
     def bot_id(self) -> int:
         return self.row.bot_id

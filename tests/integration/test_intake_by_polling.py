@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import urllib.request
 
 import trio
 
-from dealgram.persistence import bots
+from dealgram.persistence import bots, records
 from dealgram.ports import ServicePorts
 from dealgram.runtime import ActorState
 
@@ -61,3 +62,19 @@ async def test_a_webhook_that_somebody_set_is_taken_off_and_nothing_is_lost(stag
     stage.telegram.write(stage.world.igor, bot, "Не потеряйте меня")
     await stage.in_card(stage.world.igor, "Не потеряйте меня", bot)
     assert pollers(stage)[str(bot.id)] is ActorState.RUNNING
+
+
+async def test_what_a_bot_was_given_before_it_was_disconnected_is_still_posted(stage):
+    bot, igor = stage.world.sales_bot, stage.world.igor
+    stage.telegram.write(igor, bot, "Раз")
+    await stage.in_card(igor, "Раз")
+    services = stage.service.services
+    connected = services.registry.bot(bot.id)
+    stage.amo.faults.answer("amojo.send", status=502, body=b"", times=2)
+    row = await bots.get(services.db, bot.id)
+    await records.upsert(services.db, dataclasses.replace(row, status="removed"))
+    await services.registry.refresh()
+    assert services.registry.bot(bot.id) is None
+    update = {"update_id": 77, "message": {**stage.telegram.write(igor, bot, "Два")}}
+    await stage.service.intake.accept_updates(connected, [json.dumps(update).encode()])
+    await stage.in_card(igor, "Два")
