@@ -40,7 +40,7 @@ class Mailbox:
     """Synchronous at the door, one reader inside.
 
     # Invariants:
-    #   0 <= entries <= size; 0 <= direct <= size + 1 (one that was put back); entries + direct == len(deque)
+    #   0 <= entries, direct <= size + 1 (the one that was put back); entries + direct == len(deque)
     #   ids of held entries strictly increase and are <= last_id
     #   the reader is parked implies that nothing it waits for is there
     """
@@ -197,7 +197,7 @@ class Mailbox:
     def check_invariants(self) -> None:
         """Raise AssertionError if one of the invariants above does not hold."""
         ids = [item.entry.id for item in self._items if isinstance(item, Held)]
-        assert self.entries == len(ids) <= self._size
+        assert self.entries == len(ids) <= self._size + 1
         assert self.direct == len(self._items) - len(ids) <= self._size + 1
         assert ids == sorted(set(ids))
         assert not ids or ids[-1] <= self.last_id
