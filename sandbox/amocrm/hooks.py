@@ -19,6 +19,7 @@ import trio
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.signing import body_signature
 from dealgram.sandbox.amocrm.world import World
+from dealgram.sandbox.post import post_whole
 
 USER_AGENT = "amoCRM amoJo/1.0"
 _HOOKS_KEPT = 5000
@@ -233,7 +234,7 @@ class HookSender:
         outcome, status, detail = "timeout", None, f"no answer within {world.switches.hook_timeout_s:g} s"
         try:
             with trio.move_on_after(world.switches.hook_timeout_s):
-                answer = await client.post(address, content=sent, headers=headers)
+                answer = await post_whole(client, address, sent, headers)
                 status = answer.status_code
                 outcome, detail = ("delivered", "") if status == 200 else ("refused", answer.text[:200])
         except (httpx.HTTPError, OSError) as error:

@@ -17,6 +17,7 @@ import httpx
 import orjson
 import trio
 
+from dealgram.sandbox.post import post_whole
 from dealgram.sandbox.telegram.intake import Intake, IntakeMethods, Webhook
 from dealgram.sandbox.telegram.updates import Pending
 from dealgram.sandbox.telegram.world import Json, SimBot
@@ -52,7 +53,7 @@ class _Failure:
 
 def posting_with(client: httpx.AsyncClient) -> Post:
     async def post(url: str, headers: dict[str, str], body: bytes) -> Answer:
-        response = await client.post(url, headers=headers, content=body)
+        response = await post_whole(client, url, body, headers)
         retry_after = response.headers.get("Retry-After", "")
         return Answer(
             response.status_code,
