@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -75,17 +76,7 @@ class Posting:
         amo_id = await self._open_and_send(message, opening)
         if body.chat_id is None or body.message_id is None:
             return DONE
-        row = Message(
-            account_id=self._account_id,
-            conversation_id=body.conversation,
-            msgid=body.msgid,
-            bot_id=opening.bot.bot_id,
-            chat_id=body.chat_id,
-            message_id=body.message_id,
-            amo_id=amo_id,
-            direction="in",
-        )
-        return Outcome(rows=(row,))
+        return self._posted(body, opening, amo_id, "in")
 
     async def _quote(self, body: PostMessage, bot_id: int) -> amojo.Quote | None:
         """The answered message in the same conversation. Its post went through this lane before, so it is known."""
@@ -120,7 +111,11 @@ class Posting:
             silent=True,
             source_external_id=opening.bot.source,
         )
-        amo_id = await self._open_and_send(message, opening)
+        return self._posted(body, opening, await self._open_and_send(message, opening), "out")
+
+    def _posted(
+        self, body: PostMessage | MirrorAnswer, opening: Opening, amo_id: str | None, direction: Literal["in", "out"]
+    ) -> Outcome:
         row = Message(
             account_id=self._account_id,
             conversation_id=body.conversation,
@@ -129,7 +124,7 @@ class Posting:
             chat_id=body.chat_id,
             message_id=body.message_id,
             amo_id=amo_id,
-            direction="out",
+            direction=direction,
         )
         return Outcome(rows=(row,))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +108,15 @@ class Playground:
         public_url = service.settings.public_url if service.settings.intake == "webhook" else None
         await service.installer.connect_bot(account, bot.token, pipeline_id=pipeline.id, public_url=public_url)
         await service.refresh()
+
+    async def connect(
+        self, service: Service, account: SimAccount, bots: Iterable[tuple[SimBot, SimPipeline]]
+    ) -> Account:
+        """Install the integration in an account and connect its bots, each for one of its pipelines."""
+        row = await self.connect_account(service, account)
+        for bot, pipeline in bots:
+            await self.connect_bot(service, row, bot, pipeline)
+        return row
 
 
 @asynccontextmanager

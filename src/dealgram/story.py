@@ -155,9 +155,7 @@ async def play(settings: Settings, *, keep_going: bool = False) -> int:
                     bound = await nursery.start(service.run)
                     playground.send_hooks_to(bound.url)
                     scene = Scene(playground, build_world(playground.telegram, playground.amo), teller)
-                    account = await playground.connect_account(service, scene.world.account)
-                    for bot, pipeline in scene.world.bots:
-                        await playground.connect_bot(service, account, bot, pipeline)
+                    await playground.connect(service, scene.world.account, scene.world.bots)
                     try:
                         await _tell(scene)
                     except CheckFailed:

@@ -51,9 +51,7 @@ async def play(tmp_path) -> AsyncIterator[Play]:
         bound = await nursery.start(service.run)
         playground.send_hooks_to(bound.url)
         world = build_world(playground.telegram, playground.amo)
-        account = await playground.connect_account(service, world.account)
-        for bot, pipeline in world.bots:
-            await playground.connect_bot(service, account, bot, pipeline)
+        await playground.connect(service, world.account, world.bots)
         page = create_page(playground.telegram, playground.amo, health_url=f"{bound.url}/health/actors")
 
         async def start(*, task_status: trio.TaskStatus[int]) -> None:

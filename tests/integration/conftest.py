@@ -230,9 +230,7 @@ async def empty_stage(tmp_path, database_url, amo_switches) -> AsyncIterator[Sta
 async def connected_service(stage: Stage) -> AsyncIterator[Service]:
     """A service of the stage that the sample account and its bots are connected to."""
     async with running_service(stage) as service:
-        stage.account = await stage.playground.connect_account(service, stage.world.account)
-        for bot, pipeline in stage.world.bots:
-            await stage.playground.connect_bot(service, stage.account, bot, pipeline)
+        stage.account = await stage.playground.connect(service, stage.world.account, stage.world.bots)
         yield service
 
 

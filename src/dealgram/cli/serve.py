@@ -58,9 +58,7 @@ async def _serve_with_sandbox(settings: Settings) -> None:
         bound = await nursery.start(_until_done, service.run, nursery)
         playground.send_hooks_to(bound.url)
         world = build_world(playground.telegram, playground.amo)
-        account = await playground.connect_account(service, world.account)
-        for bot, pipeline in world.bots:
-            await playground.connect_bot(service, account, bot, pipeline)
+        await playground.connect(service, world.account, world.bots)
         page = await _serve_page(nursery, playground, settings, bound.url)
         _announce(page, bound.url)
 
