@@ -58,7 +58,13 @@ async def replied_message(services: Services, account_id: int, hook: MessageHook
 
 
 def send_answer(
-    hook: MessageHook, *, chat_id: int, lane: str, manager_name: str, reply_to_message_id: int | None
+    hook: MessageHook,
+    *,
+    chat_id: int,
+    lane: str,
+    manager_name: str,
+    reply_to_message_id: int | None,
+    deals: tuple[int, ...] = (),
 ) -> tuple[NewBody, ...]:
     """The rows that carry an answer to a chat, one per part of a long text; an empty answer is reported as such."""
     parts = split_text(answer_text(hook))
@@ -78,6 +84,7 @@ def send_answer(
                 reply_to_message_id=reply_to_message_id if number == 1 else None,
                 part=number,
                 parts=len(parts),
+                deals=deals,
             ),
         )
         for number, part in enumerate(parts, 1)

@@ -123,6 +123,8 @@ class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     reply_to_message_id: int | None = None
     part: int = 1
     parts: int = 1
+    deals: tuple[int, ...] = ()
+    """The deals that were linked when the answer was given; those that still are when it is sent import it."""
 
 
 class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

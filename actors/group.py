@@ -203,6 +203,7 @@ class GroupActor(OutboxActor):
             lane=CHAT_LANE,
             manager_name=name,
             reply_to_message_id=reply_to,
+            deals=self._state.deals,
         )
         return Decision(todo=todo)
 
@@ -302,6 +303,7 @@ class GroupActor(OutboxActor):
         origin = parse_conversation(body.conversation)
         if not isinstance(origin, GroupConversation):
             return ()
+        deals = [deal_id for deal_id in self._state.deals if deal_id in body.deals]
         part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
         return tuple(
             NewBody(
@@ -317,7 +319,7 @@ class GroupActor(OutboxActor):
                     message_id=message_id,
                 ),
             )
-            for conversation in sorted(mirrors(self._group_id, self._state.deals, origin), key=str)
+            for conversation in sorted(mirrors(self._group_id, deals, origin), key=str)
         )
 
     async def _say(self, body: Say, delivery: Delivery) -> Outcome:
