@@ -240,7 +240,6 @@ class GroupActor(OutboxActor):
                 await self.services.groups.upgraded(
                     self.account_id, row.bot_id, row.chat_id, error.new_chat_id, row.title
                 )
-            self.context.system.wake(self.context.address)  # it may have inherited what a stranger was written
             decision = self._migrate(error.new_chat_id, f"d{delivery.id}")
             if decision.rows:
                 await self.decide(decision, cause=f"migrated-{error.new_chat_id}")

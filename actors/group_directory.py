@@ -50,6 +50,9 @@ class GroupDirectory:
             # From here on the stranger's actor writes its row no more; what it has submitted lands before the merger.
             self._heirs[stranger.group_id] = group.group_id
             await self._journal.settled()
+            # The stranger could not know the deals: what was written in it is decided on anew. Accepting it again after
+            # a failure further on does no harm.
+            await self._journal.accept(await groups.inheritance(self._db, stranger.group_id, group.group_id))
         group_id = await groups.note_upgrade(self._db, account_id, bot_id, old, new, title)
         self._remember((bot_id, old), group_id)
         return self._remember((bot_id, new), group_id)

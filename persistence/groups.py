@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from dealgram.persistence.database import Database
+from dealgram.persistence.entries import NewEntry
 from dealgram.persistence.errors import ForeignRowError
 from dealgram.persistence.records import Group
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import row_of
 from dealgram.persistence.text import clean
+from dealgram.runtime import Address
 
 if TYPE_CHECKING:
     from dealgram.persistence.database import Connection
@@ -53,6 +55,25 @@ async def ensure(
 def inherited(source_key: str, group_id: int) -> str:
     """The key of an inbox entry that a merged group handed on to ``group_id``, so that it is handed on once."""
     return f"{source_key}~{group_id}"
+
+
+async def inheritance(db: Database, stranger_id: int, heir_id: int) -> list[NewEntry]:
+    """All updates that a group was given before it turned out to be another one's newer self, for that one's inbox."""
+    records = await db.fetch(
+        "SELECT account_id, address_kind, source, source_key, payload FROM inbox"
+        " WHERE address_kind = 'group' AND address_key = $1 AND source LIKE 'telegram:%' ORDER BY id",
+        str(stranger_id),
+    )
+    return [
+        NewEntry(
+            account_id=record["account_id"],
+            address=Address(record["address_kind"], str(heir_id)),
+            source=record["source"],
+            source_key=inherited(record["source_key"], heir_id),
+            payload=record["payload"],
+        )
+        for record in records
+    ]
 
 
 async def get(db: Database, account_id: int, group_id: int) -> Group | None:
@@ -101,33 +122,22 @@ async def note_upgrade(
     """A group became a supergroup: both chat ids name it from now on. Returns our id of it; idempotent.
 
     The group under the old id keeps everything. Should the new id have been taken for another group before this was
-    known, that stranger is merged away, and what was written in it is put into the inbox of the group that it is:
-    the stranger could not know the deals. The row's ``chat_id`` is left to the group's actor, who owns the row.
+    known, that stranger is merged away (what was written in it: `inheritance`). The row's ``chat_id`` is left to the
+    group's actor, who owns the row.
     """
     group = await by_chat(db, bot_id, old_chat_id)
     if group is None:
         group = await ensure(db, account_id, bot_id, new_chat_id, title, "supergroup")
 
     async def in_transaction(connection: Connection) -> None:
-        merged = await connection.fetch(
+        await connection.execute(
             "UPDATE groups SET status = 'merged', updated_at = now()"
-            " WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND group_id <> $4 AND status <> 'merged'"
-            " RETURNING group_id",
+            " WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND group_id <> $4 AND status <> 'merged'",
             account_id,
             bot_id,
             new_chat_id,
             group.group_id,
         )
-        for record in merged:
-            await connection.execute(
-                "INSERT INTO inbox (account_id, shard, address_kind, address_key, source, source_key, payload)"
-                " SELECT account_id, shard, address_kind, $2, source, source_key || $3, payload FROM inbox"
-                " WHERE address_kind = 'group' AND address_key = $1 AND source LIKE 'telegram:%'"
-                " ORDER BY id ON CONFLICT DO NOTHING",
-                str(record["group_id"]),
-                str(group.group_id),
-                inherited("", group.group_id),
-            )
         await connection.executemany(
             "INSERT INTO chat_aliases (bot_id, chat_id, account_id, shard, group_id) VALUES ($1, $2, $3, $4, $5)"
             " ON CONFLICT (bot_id, chat_id) DO UPDATE SET group_id = excluded.group_id"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from dealgram.actors import texts
@@ -231,17 +232,15 @@ async def test_two_answers_with_the_same_deal_link_it_once(play):
 async def test_a_press_of_an_older_version_is_answered_and_changes_nothing(play, data):
     world, stage = play.stage.world, play.stage
     menu = await play.menu(world.anna)
-    query = {
+    press = {
         "id": "4242",
         "from": world.anna.as_user(),
         "chat_instance": "1",
         "data": data,
         "message": {"message_id": menu, "date": 0, "chat": play.chat.as_chat()},
     }
-    stage.telegram.inject(play.bot, {"callback_query": query})
-    await stage.until(
-        lambda: any(call.method == "answerCallbackQuery" for call in stage.telegram.requests), "an answer to the press"
-    )
+    bot = stage.service.services.registry.bot(play.bot.id)
+    await stage.service.intake.accept_updates(bot, [orjson.dumps({"update_id": 1, "callback_query": press})])
     await stage.quiet()
     (answer,) = [call for call in stage.telegram.requests if call.method == "answerCallbackQuery"]
     assert answer.params["text"] == texts.PRESS_STALE
