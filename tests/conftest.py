@@ -57,18 +57,9 @@ def postgres_url(run_postgres):
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres_url):
-    """The name of a migrated database on the session's server, to be copied."""
-
-    name = f"dealgram_template_{next(_numbers)}"
-
-    async def make() -> None:
-        async with Database.open(in_database(postgres_url, name), min_size=1, max_size=1) as db:
-            await migrate(db)
-
-    _administer(postgres_url, f"CREATE DATABASE {name}")
-    trio.run(make)
-    return name
+def migrated_templates():
+    """Names of migrated databases to be copied, by the URL of their server."""
+    return {}
 
 
 @pytest.fixture
@@ -78,9 +69,11 @@ def empty_database_url(postgres_url):
 
 
 @pytest.fixture
-def database_url(postgres_url, migrated_template):
+def database_url(postgres_url, migrated_templates):
     """The URL of a fresh migrated database."""
-    yield from _fresh_database(postgres_url, migrated_template)
+    if postgres_url not in migrated_templates:
+        migrated_templates[postgres_url] = _migrated(postgres_url)
+    yield from _fresh_database(postgres_url, migrated_templates[postgres_url])
 
 
 @pytest.fixture
@@ -93,6 +86,18 @@ async def db(database_url):
 def in_database(url: str, name: str) -> str:
     """The URL of another database on the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def _migrated(url: str) -> str:
+    name = f"dealgram_template_{next(_numbers)}"
+
+    async def make() -> None:
+        async with Database.open(in_database(url, name), min_size=1, max_size=1) as db:
+            await migrate(db)
+
+    _administer(url, f"CREATE DATABASE {name}")
+    trio.run(make)
+    return name
 
 
 def _fresh_database(url, template):
