@@ -39,7 +39,7 @@ async def test_a_revoked_token_ends_the_polling_of_that_bot_alone_and_stays_in_s
     stage.telegram.write(stage.world.igor, other, "Слышно?")
     await eventually(lambda: pollers(stage).get(str(revoked.id)) is ActorState.FAILED)
     with trio.fail_after(30):
-        while (await bots.get(stage.service.services.db, revoked.id)).status != "revoked":
+        while (await bots.get(stage.service.services.db, revoked.id)).status != "revoked":  # noqa: ASYNC110
             await trio.sleep(0.02)
     await stage.in_card(stage.world.igor, "Слышно?", other)
     assert pollers(stage)[str(other.id)] is ActorState.RUNNING
