@@ -7,6 +7,7 @@ lanes are read from the outbox, so memory is never the only place of anything.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -75,7 +76,7 @@ class _LaneRows:
         )
 
 
-class OutboxActor(Actor):
+class OutboxActor(Actor, ABC):
     """Base of the account, bot and group actors."""
 
     lane_concurrency: ClassVar[int] = 16
@@ -114,17 +115,17 @@ class OutboxActor(Actor):
             case _:
                 raise Permanent(f"{self.context.address} does not understand {type(message).__name__}")
 
+    @abstractmethod
     async def handle_entry(self, entry: InboxEntry) -> None:
         """Decide what an inbox entry comes to, and :meth:`finish` it."""
-        raise NotImplementedError
 
     def handle_question(self, question: Question[object]) -> None:
         """Answer a question, or see to it that it is answered."""
         raise Permanent(f"{self.context.address} answers no questions")
 
+    @abstractmethod
     async def deliver(self, body: Body, delivery: Delivery) -> Outcome:
         """Carry out one row. Raises ``Transient`` to be called again later, ``Permanent`` to give it up."""
-        raise NotImplementedError
 
     async def finish(self, entry: InboxEntry, decision: Decision) -> None:
         """Commit what handling ``entry`` came to; the entry is done afterwards."""
