@@ -15,9 +15,14 @@ from typing import TypeVar
 
 import orjson
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
-from quart import Quart, request
-from quart.wrappers import Request
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPRequestEvent,
+)
+from quart import request
 from quart_trio.asgi import TrioASGIHTTPConnection
 
 from dealgram.http.errors import ApiError, bad_request, unavailable
@@ -39,52 +44,61 @@ _DURABLE_PATHS = ("/telegram/", "/amojo/")
 class HookConnection(TrioASGIHTTPConnection):
     """A request of a hook outlives its client once its body is complete; all other requests end with the client.
 
+    Works on the ASGI messages alone, so that it does not depend on how Quart keeps a body.
+    """
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        exchange = _Exchange(receive, send, durable=self.scope["path"].startswith(_DURABLE_PATHS))
+        await super().__call__(exchange.receive, exchange.send)
+
+
+class _Exchange:
+    """The messages of one request, on their way between Hypercorn and Quart-Trio.
+
     It also lets early answers arrive. Hypercorn reports a disconnect while the last part of an answer to an unfinished
     request (413, 408) is being sent, just before it closes the connection; the cancellation that Quart-Trio makes of
     this would leave the connection open for as long as the client likes. And a connection that is closed on a client
-    which still writes is reset before the answer is read, so the rest of a body that is too large is read first.
+    which still writes is reset before the answer is read, so the rest of a body that is too large is read first, and
+    dropped: newer versions of Quart would keep all of it before they refuse it.
     """
 
-    def __init__(self, app: Quart, scope: HTTPScope) -> None:
-        super().__init__(app, scope)
+    def __init__(self, receive: ASGIReceiveCallable, send: ASGISendCallable, *, durable: bool) -> None:
+        self._receive = receive
+        self._send = send
+        self._durable = durable
+        self._received = 0
+        self._complete = False
         self._body_over = trio.Event()
         self._finishing = False
 
-    async def handle_messages(  # type: ignore[override]  # Quart-Trio's signature, not Quart's
-        self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
-    ) -> None:
-        durable = self.scope["path"].startswith(_DURABLE_PATHS)
-        complete = False
-        received = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.request":
-                part = message.get("body", b"")
-                request.body.append(part)
-                received += len(part)
-                if not message.get("more_body", False):
-                    request.body.set_complete()
-                    complete = True
-                if complete or received > _LINGER_BYTES:
-                    self._body_over.set()
-            elif message["type"] == "http.disconnect":
-                self._body_over.set()
-                if not (self._finishing or (durable and complete)):
-                    nursery.cancel_scope.cancel(reason="client disconnected")
-                return
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            return self._part(message)
+        if message["type"] == "http.disconnect":
+            self._body_over.set()
+            if self._finishing or (self._durable and self._complete):
+                await trio.sleep_forever()  # until the answer is made; then Quart-Trio ends this task
+        return message
 
-    async def handle_request(  # type: ignore[override]  # see above
-        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
-    ) -> None:
-        async def send_watched(message: ASGISendEvent) -> None:
-            if message["type"] == "http.response.start" and message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                with trio.move_on_after(_LINGER_S):
-                    await self._body_over.wait()
-            elif message["type"] == "http.response.body" and not message.get("more_body", False):
-                self._finishing = True
-            await send(message)
+    def _part(self, message: HTTPRequestEvent) -> HTTPRequestEvent:
+        part, more = message.get("body", b""), message.get("more_body", False)
+        excess = self._received > BODY_LIMIT
+        self._received += len(part)
+        if self._received > _LINGER_BYTES:
+            more = False
+        if not more:
+            self._complete = True
+            self._body_over.set()
+        return {"type": "http.request", "body": b"" if excess else part, "more_body": more}
 
-        await super().handle_request(nursery, request, send_watched)
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            with trio.move_on_after(_LINGER_S):
+                await self._body_over.wait()
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._finishing = True
+        await self._send(message)
 
 
 class Hooks:
