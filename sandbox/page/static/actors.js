@@ -245,7 +245,10 @@ function activity(actor) {
 /** Names of bots and accounts that the two simulators know, by actor address. */
 function known(telegram, amo) {
   const names = new Map();
-  for (const bot of telegram?.bots || []) names.set(`bot:${bot.id}`, bot.name);
+  for (const bot of telegram?.bots || []) {
+    names.set(`bot:${bot.id}`, bot.name);
+    names.set(`poller:${bot.id}`, bot.name);
+  }
   for (const account of amo?.accounts || []) names.set(`account:${account.id}`, account.name);
   return names;
 }
