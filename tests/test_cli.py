@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -161,3 +162,15 @@ def test_a_bad_token_is_refused_without_being_shown(desk, service):
     done = desk.run("bot", "add", "31000001", stdin=f"{token}\n")
     assert done.returncode == 1
     assert token not in done.stdout + done.stderr
+
+
+def test_a_taken_port_ends_the_start_with_one_sentence(desk):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for name in ("DEALGRAM_PORT", "DEALGRAM_SANDBOX_PAGE_PORT", "DEALGRAM_SANDBOX_TELEGRAM_PORT"):
+            done = desk.run("sandbox" if "SANDBOX" in name else "serve", **{name: port})
+            assert done.returncode == 1, name
+            assert f"Cannot listen on 127.0.0.1:{port}" in done.stderr
+            assert "Traceback" not in done.stderr

@@ -18,7 +18,9 @@ from pathlib import Path
 import structlog
 import trio
 from pydantic import SecretStr
+from quart_trio import QuartTrio
 
+from dealgram.http.server import ListenError
 from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
@@ -146,8 +148,8 @@ async def open_playground(
         playground = Playground(
             telegram=telegram,
             amo=amo,
-            telegram_port=await _listen(nursery, telegram, telegram_port),
-            amocrm_port=await _listen(nursery, amo, amocrm_port),
+            telegram_port=await listen(nursery, telegram.app, telegram_port),
+            amocrm_port=await listen(nursery, amo.app, amocrm_port),
         )
         try:
             yield playground
@@ -155,9 +157,18 @@ async def open_playground(
             nursery.cancel_scope.cancel()
 
 
-async def _listen(nursery: trio.Nursery, simulator: TelegramSimulator | AmoSimulator, port: int) -> int:
-    async def start(*, task_status: trio.TaskStatus[int]) -> None:
-        await serve(simulator.app, port=port, task_status=task_status)
+async def listen(nursery: trio.Nursery, app: QuartTrio, port: int) -> int:
+    """Serve one of the sandbox's applications on loopback; returns the port that it got.
 
-    bound: int = await nursery.start(start)
+    Raises:
+        ListenError: the port is taken, in one sentence.
+    """
+
+    async def start(*, task_status: trio.TaskStatus[int]) -> None:
+        await serve(app, port=port, task_status=task_status)
+
+    try:
+        bound: int = await nursery.start(start)
+    except OSError as error:
+        raise ListenError(f"Cannot listen on 127.0.0.1:{port}: {error.strerror or error}.") from error
     return bound

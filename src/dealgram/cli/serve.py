@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from dealgram.cli.context import Failure, read_settings, run
+from dealgram.cli.context import read_settings, run
 from dealgram.playground import (
     CHANNEL,
     INTEGRATION,
     Playground,
     forget_last_play,
+    listen,
     open_playground,
 )
 from dealgram.sandbox.page.server import create_page
 from dealgram.sandbox.page.world import World, build_world
-from dealgram.sandbox.serve import serve as serve_simulator
 from dealgram.service import open_service, stop_on_signal
 from dealgram.settings import Settings
 
@@ -92,13 +92,7 @@ async def _serve_page(nursery: trio.Nursery, playground: Playground, settings: S
         health_token=settings.ops_token.get_secret_value() if settings.ops_token else None,
     )
 
-    async def start(*, task_status: trio.TaskStatus[int]) -> None:
-        await serve_simulator(app, port=settings.sandbox_page_port, task_status=task_status)
-
-    try:
-        port = await nursery.start(start)
-    except OSError as error:
-        raise Failure(f"port {settings.sandbox_page_port} of the sandbox page cannot be used: {error}") from error
+    port = await listen(nursery, app, settings.sandbox_page_port)
     return f"http://127.0.0.1:{port}"
 
 
