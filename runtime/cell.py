@@ -165,6 +165,7 @@ class Cell:
             self._waits += 1
             await self.pause(delay_s)
             return
+        _log.error("%s crashed: %s\n%s", self.address, trouble.failure, trouble.failure.traceback)
         if isinstance(trouble.item, Held):
             await self._count_attempt(trouble.item, trouble.failure)
         if self._window is None:

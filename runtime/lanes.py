@@ -12,6 +12,7 @@ when there is work and gone when there is none, so that an actor whose lanes are
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,8 @@ from dealgram.runtime.failure import Failure
 from dealgram.runtime.guard import guarded
 from dealgram.runtime.services import Services
 from dealgram.runtime.stuck import Watch, lane_watch
+
+_log = logging.getLogger("dealgram.runtime")
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -293,6 +296,7 @@ class Lanes(Generic[T]):
         verdict = judge(outcome.error)
         if verdict.action == CRASH:
             line.failures += 1
+            _log.error("lane %s of %s failed: %s\n%s", line.name, self._host.address, failure, failure.traceback)
         if verdict.action == BURY or line.failures >= self._options.attempts:
             return await self._bury(line, item, failure, watch)
         return self._pause_s(line, verdict.retry_after_s)

@@ -126,6 +126,20 @@ async def test_a_transient_failure_holds_up_its_lane_only_and_no_place(lab, addr
         assert [at for lane, _, at in bench.ran if lane == "bad"] == [0, 0.5, 40.5, 40.5]
 
 
+async def test_a_failing_item_is_logged_with_its_traceback_and_a_waiting_one_is_not(
+    lab, address, autojump_clock, caplog
+):
+    bench = Bench(lab)
+    bench.behaviour = {"bad": [Transient("down"), ValueError("odd")]}
+    async with lab.open() as system:
+        system.tell(address, ("bad", 1))
+        await trio.sleep(60)
+        assert bench.finished == [("bad", 1)]
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "lane bad of a:1 failed: ValueError: odd" in record.getMessage()
+    assert "Traceback" in record.getMessage()
+
+
 async def test_a_permanent_or_third_other_failure_makes_an_item_dead(lab, address, autojump_clock):
     bench = Bench(lab, on_dead=True)
     bench.behaviour = {

@@ -351,3 +351,17 @@ async def test_an_activation_that_waits_for_a_dependency_lets_others_pass(lab, a
         system._check_invariants()
         await trio.sleep(1001)
         assert lab.handled == ["other", "waits"]
+
+
+async def test_a_crash_is_logged_with_its_traceback_and_a_failing_dependency_is_not(
+    lab, address, autojump_clock, caplog
+):
+    lab.script("handle", Transient("wait"), CRASH)
+    async with lab.open(lab.kind(journaled=True)) as system:
+        lab.give(address, 1)
+        await trio.sleep(10)
+        assert lab.actor(address).restarts == 1
+        assert system.snapshot().counters.transient_waits == 1
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "a:1 crashed: ValueError: crash" in record.getMessage()
+    assert "Traceback" in record.getMessage()
