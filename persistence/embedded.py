@@ -247,11 +247,11 @@ class _Cluster:
             pid_file.unlink(missing_ok=True)
 
     def _socket_folder(self) -> Path:
-        path = self._data
-        if len(os.fsencode(path / ".s.PGSQL.5432")) <= _MAX_SOCKET_PATH:
-            return path
-        name = hashlib.sha256(os.fsencode(self._folder)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"dealgram-postgresql-{name}"
+        name = f"dealgram-postgresql-{hashlib.sha256(os.fsencode(self._folder)).hexdigest()[:16]}"
+        for path in (self._data, Path(tempfile.gettempdir()) / name):
+            if len(os.fsencode(path / ".s.PGSQL.5432")) <= _MAX_SOCKET_PATH:
+                return path
+        return Path("/tmp") / name  # noqa: S108 - of our own user, mode 0700, checked before it is used
 
     def _ensure_sockets(self) -> None:
         if self._sockets == self._data:

@@ -174,3 +174,22 @@ def test_a_taken_port_ends_the_start_with_one_sentence(desk):
             assert done.returncode == 1, name
             assert f"Cannot listen on 127.0.0.1:{port}" in done.stderr
             assert "Traceback" not in done.stderr
+
+
+def test_a_command_that_is_terminated_leaves_nothing_behind(desk, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dealgram", "demo"],
+        env=desk.environment | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("1."):  # the first chapter: its database runs
+            break
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 143, errors
+    assert errors == "dealgram: stopped\n"
+    assert list(tmp_path.glob("dealgram-demo-*")) == []

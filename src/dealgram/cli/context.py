@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -89,13 +91,32 @@ async def open_desk() -> AsyncIterator[Desk]:
         yield Desk(settings=settings, db=db, box=SecretBox(settings.encryption_keys()))
 
 
-def run(main: Callable[[], Awaitable[T]]) -> T:
-    """Run a command's coroutine; what an operator can mend becomes :class:`Failure`."""
+def run(main: Callable[[], Awaitable[T]], *, handles_signals: bool = False) -> T:
+    """Run a command's coroutine; what an operator can mend becomes :class:`Failure`.
+
+    SIGTERM unwinds it as Ctrl+C does, so that it closes what it opened, an embedded database among it;
+    ``handles_signals``: the coroutine sees to that itself.
+    """
     try:
         with flattened():
-            return trio.run(main)
+            return trio.run(main if handles_signals else partial(_until_terminated, main))
     except KeyboardInterrupt:
         raise Failure("interrupted", exit_code=130) from None
+
+
+async def _until_terminated(main: Callable[[], Awaitable[T]]) -> T:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                async for _ in signals:
+                    nursery.cancel_scope.cancel(reason="SIGTERM")
+
+            nursery.start_soon(watch)
+            result = await main()
+            nursery.cancel_scope.cancel(reason="the command is done")
+            return result
+    raise Failure("stopped", exit_code=143)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from dealgram.settings import Settings
 def serve() -> None:
     """Run the service. Without a configured chat channel the sandbox runs beside it, ready to play with."""
     settings = read_settings(quiet=False)
-    run(lambda: _serve_with_sandbox(settings) if settings.sandbox_enabled else _serve(settings))
+    run(lambda: _serve_with_sandbox(settings) if settings.sandbox_enabled else _serve(settings), handles_signals=True)
 
 
 @click.command()
