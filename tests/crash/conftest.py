@@ -90,6 +90,7 @@ class Stage:
     async def start(self) -> None:
         """A new life of the service; it has begun to work when this returns, or has ended already."""
         seen = self.watch.calls
+        self.cast.new_life()
         await self.service.start()
         await self.until(lambda: self.watch.calls > seen or not self.service.is_running, "the service works")
 

@@ -8,7 +8,7 @@ compares that memory with what the simulators hold.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +18,9 @@ from dealgram.playground import Playground
 from dealgram.sandbox.amocrm import FeedItem, SimAccount, SimPipeline
 from dealgram.sandbox.amocrm import SimUser as SimManager
 from dealgram.sandbox.telegram import SimBot, SimChat, SimUser
+
+AT_ONCE = 5
+"""Answers to one chat that the service does not space out to keep Telegram's limits: the test need not wait."""
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Cast:
     replies: list[Reply] = field(default_factory=list)
     on_word: Callable[[], object] = lambda: None
     _awaited: set[str] = field(default_factory=set)
+    _allowance: dict[int, int] = field(default_factory=lambda: defaultdict(lambda: AT_ONCE))
 
     # People
 
@@ -123,7 +127,9 @@ class Cast:
         self.rng.shuffle(places)
         for conversation, group, deal, place in places:
             chat = amo.chat(self.account, conversation)
-            if chat is not None and amo.history(self.account, chat.uuid):  # a card shows no empty chats
+            has_room = self._allowance[id(place)] > 0
+            if has_room and chat is not None and amo.history(self.account, chat.uuid):  # a card shows no empty chats
+                self._allowance[id(place)] -= 1
                 text = f"Ответ {len(self.replies) + 1}"
                 earlier = frozenset(one.text for one in self.replies if one.group is group and self.is_accepted(one))
                 amo_id = amo.answer(self.account, chat.uuid, self.rng.choice(self.managers), text)
@@ -143,6 +149,12 @@ class Cast:
         self.words.append(Word(text, tuple(map(str, conversations)), msgids, deals))
         self.on_word()
         self._awaited.update(msgids)
+
+    def new_life(self) -> None:
+        """The service starts with full allowances: from now on each chat gets as many answers as pass at once."""
+        self._allowance.clear()
+        for reply in self.unsettled():
+            self._allowance[id(reply.chat)] -= 1
 
     # What has arrived
 
