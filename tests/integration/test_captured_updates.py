@@ -136,7 +136,6 @@ async def test_an_update_without_the_secret_is_refused_and_not_stored(stage):
     bot = stage.service.services.registry.bot(stage.world.sales_bot.id)
     base = stage.amo.hook_url.partition("/amojo/")[0]
     body = FILES[0].read_bytes()
-    before = await stage.count("SELECT count(*) FROM inbox")
     async with httpx.AsyncClient(trust_env=False) as client:
         for key, secret, status in (
             (bot.row.webhook_key, None, 401),
@@ -146,4 +145,5 @@ async def test_an_update_without_the_secret_is_refused_and_not_stored(stage):
             headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret else {}
             answer = await client.post(f"{base}/telegram/{key}", content=body, headers=headers)
             assert answer.status_code == status
-    assert await stage.count("SELECT count(*) FROM inbox") == before
+    # The bots' own updates of the sample world may come in meanwhile: only this one counts.
+    assert await stage.count("SELECT count(*) FROM inbox WHERE payload = $1", body) == 0
