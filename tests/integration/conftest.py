@@ -166,6 +166,13 @@ class Stage:
             while await self.service.services.journal.addresses_with_work():  # noqa: ASYNC110 - a database has no event
                 await trio.sleep(0.02)
 
+    async def settled(self) -> None:
+        """Wait until what the bots were told before the test (they were added to groups) has come in and is done."""
+        with trio.fail_after(PATIENCE_S):
+            while any(self.telegram.pending(bot) for bot, _ in self.world.bots):  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        await self.quiet()
+
     async def count(self, sql: str, *args: Any) -> int:
         """A number from the service's database."""
         return await self.service.services.db.fetchval(sql, *args)
@@ -238,6 +245,7 @@ async def connected_service(stage: Stage) -> AsyncIterator[Service]:
 async def stage(empty_stage) -> AsyncIterator[Stage]:
     """The sample world with a running service that its account and bots are connected to."""
     async with connected_service(empty_stage):
+        await empty_stage.settled()
         yield empty_stage
 
 
