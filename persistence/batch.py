@@ -1,8 +1,12 @@
 """One batch of the journal as one transaction of a few array statements.
 
-`Operation` is what a caller asked for, with the ids it will get. Ids are drawn before the first attempt and kept over
+`Operation` is what a caller asked for, with the ids it will get. Ids are drawn in the first attempt and kept over
 repetitions; together with ON CONFLICT DO NOTHING and conditional updates this makes **every statement idempotent**:
-when the connection breaks during COMMIT, the batch is simply run again, and a row that carries our id is ours.
+when the connection breaks during COMMIT, the batch is simply run again, and a row under our key with our id is ours.
+
+Kept ids need care, because a crash of the server can take a sequence back to before everything that was drawn and not
+committed (PostgreSQL documentation, sequence functions): then the same ids are drawn again, by us or by another
+process. So a repetition moves the sequence past its ids first, and draws new ones when somebody has them already.
 
 Within a batch the operations count as done in their order: the first of equal entries is the new one, the first of
 equal deliveries makes the row, the last write of a row wins, the first end of a delivery counts.
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import trio
 
 from dealgram.persistence.entries import Completed, Delivery, InboxEntry, NewDelivery, NewEntry
+from dealgram.persistence.errors import DatabaseUnavailable
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import Row, upsert_rows
 from dealgram.persistence.text import clean, clean_or_none
@@ -57,20 +62,71 @@ class Operation:
         return 1 + len(self.entries) + len(self.deliveries) + len(self.rows) + len(self.completed)
 
 
-async def write_batch(connection: Connection, operations: Sequence[Operation], *, repeated: bool) -> None:
+class IdTakenError(DatabaseUnavailable):
+    """An id that we drew belongs to another row. The batch is to be written again; it then draws other ids."""
+
+
+async def write_batch(connection: Connection, operations: Sequence[Operation]) -> None:
     """Do all operations in one transaction and fill in their results. Runs in the asyncio thread.
 
-    ``repeated`` says that an earlier attempt may have been committed. Any exception means: none of it is done, except
-    when the connection broke, which leaves it open. Results may be read only after a normal return.
+    May be run again with the same operations. Any exception means: none of it is done, except when the connection
+    broke, which leaves it open. Results may be read only after a normal return.
     """
     async with connection.transaction():
+        await _secure_kept_ids(connection, operations)
         await _draw_ids(connection, operations)
-        await _insert_entries(connection, operations, repeated=repeated)
+        await _insert_entries(connection, operations)
         await upsert_rows(connection, [row for operation in operations for row in operation.rows])
         await _insert_deliveries(connection, operations)
         await _mark_deliveries(connection, operations)
         await _complete_deliveries(connection, [end for operation in operations for end in operation.completed])
         await _finish_entries(connection, operations)
+
+
+async def _secure_kept_ids(connection: Connection, operations: Sequence[Operation]) -> None:
+    """Make ids of an earlier attempt ours again, or drop them; see the module."""
+    entries = [
+        (entry_id, clean(entry.source), clean(entry.source_key))
+        for operation in operations
+        for entry_id, entry in zip(operation.entry_ids, operation.entries, strict=bool(operation.entry_ids))
+    ]
+    deliveries = [
+        (delivery_id, delivery.account_id, clean(delivery.dedupe))
+        for operation in operations
+        for delivery_id, delivery in zip(
+            operation.delivery_ids, operation.deliveries, strict=bool(operation.delivery_ids)
+        )
+    ]
+    if entries:
+        await _advance(connection, "inbox_id_seq", max(entry_id for entry_id, _, _ in entries))
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM unnest($1::bigint[], $2::text[], $3::text[]) AS e(id, source, source_key)"
+            " JOIN inbox AS i USING (id) WHERE (i.source, i.source_key) <> (e.source, e.source_key))",
+            *_columns(entries),
+        ):
+            for operation in operations:
+                operation.entry_ids = []
+    if deliveries:
+        await _advance(connection, "outbox_id_seq", max(delivery_id for delivery_id, _, _ in deliveries))
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS e(id, account_id, dedupe)"
+            " JOIN outbox AS o USING (id) WHERE (o.account_id, o.dedupe) <> (e.account_id, e.dedupe))",
+            *_columns(deliveries),
+        ):
+            for operation in operations:
+                operation.delivery_ids = []
+
+
+async def _advance(connection: Connection, sequence: str, past: int) -> None:
+    """Move a sequence past an id. By drawing, so that it never goes back whatever others draw at the same time."""
+    await connection.execute(
+        f"SELECT count(nextval('{sequence}')) FROM generate_series((SELECT last_value FROM {sequence}), $1::bigint)",
+        past,
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*rows, strict=True))
 
 
 async def _draw_ids(connection: Connection, operations: Sequence[Operation]) -> None:
@@ -96,7 +152,7 @@ async def _draw_ids(connection: Connection, operations: Sequence[Operation]) -> 
             operation.delivery_ids = [next(delivery_ids) for _ in operation.deliveries]
 
 
-async def _insert_entries(connection: Connection, operations: Sequence[Operation], *, repeated: bool) -> None:
+async def _insert_entries(connection: Connection, operations: Sequence[Operation]) -> None:
     first: dict[Key, tuple[int, NewEntry]] = {}
     for operation in operations:
         for entry_id, entry in zip(operation.entry_ids, operation.entries, strict=True):
@@ -118,8 +174,17 @@ async def _insert_entries(connection: Connection, operations: Sequence[Operation
             [source_key for _, source_key in first],
             [entry.payload for entry in entries],
         )
-        if repeated:  # what the earlier attempt committed carries our ids
-            records = await connection.fetch("SELECT id, received_at FROM inbox WHERE id = ANY($1::bigint[])", ids)
+        if len(records) < len(first):  # the others exist: written by an earlier attempt of ours, or duplicates
+            records = await connection.fetch(
+                "SELECT i.id, i.received_at, i.source, i.source_key"
+                " FROM unnest($1::text[], $2::text[]) AS e(source, source_key)"
+                " JOIN inbox AS i USING (source, source_key)",
+                [source for source, _ in first],
+                [source_key for _, source_key in first],
+            )
+            if len(records) < len(first):
+                raise IdTakenError("an id of the inbox was taken by another entry")
+            records = [record for record in records if record["id"] == first[record["source"], record["source_key"]][0]]
         received = {record["id"]: record["received_at"] for record in records}
     for operation in operations:
         operation.accepted = [
@@ -174,6 +239,8 @@ async def _insert_deliveries(connection: Connection, operations: Sequence[Operat
             dedupes,
         )
         rows = {(record["account_id"], record["dedupe"]): delivery_of(record) for record in records}
+        if len(rows) < len(first):
+            raise IdTakenError("an id of the outbox was taken by another delivery")
     for operation in operations:
         operation.delivered = tuple(
             rows[delivery.account_id, clean(delivery.dedupe)] for delivery in operation.deliveries

@@ -160,14 +160,12 @@ class Writer:
     async def _commit(self, batch: Sequence[Operation]) -> None:
         """One transaction, repeated for as long as the database is unavailable."""
         delay_s = _RETRY_MIN_S
-        repeated = False
         while True:
             started = trio.current_time()
-            attempt = partial(write_batch, operations=batch, repeated=repeated)
+            attempt = partial(write_batch, operations=batch)
             try:
                 await self._connection.run(attempt)
             except DatabaseUnavailable as error:
-                repeated = True
                 self._repeated += 1
                 if not self._unavailable:
                     self._unavailable = True

@@ -6,6 +6,7 @@ they were called *is* the order of the ids, whatever happens to the callers and 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -15,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dealgram.persistence import Commit, Completed, Database, DatabaseUnavailable, Journal, Link, NewDelivery, NewEntry
+from dealgram.persistence import batch as batch_module
 from dealgram.persistence import writer as writer_module
+from dealgram.persistence.batch import Operation
 from dealgram.runtime import Address
 
 ADDRESSES = [Address("group", str(number)) for number in range(3)]
@@ -163,9 +166,9 @@ async def test_a_commit_of_unknown_outcome_is_repeated_without_harm(db, monkeypa
     real = writer_module.write_batch
     left = failures
 
-    async def committed_but_not_told(connection, operations, *, repeated):
+    async def committed_but_not_told(connection, operations):
         nonlocal left
-        await real(connection, operations, repeated=repeated)
+        await real(connection, operations)
         if left:
             left -= 1
             raise asyncpg.ConnectionDoesNotExistError("cut off")
@@ -197,9 +200,9 @@ async def test_a_duplicate_stays_a_duplicate_when_its_batch_is_repeated(db, monk
         real = writer_module.write_batch
         failed = False
 
-        async def cut_off_once(connection, operations, *, repeated):
+        async def cut_off_once(connection, operations):
             nonlocal failed
-            await real(connection, operations, repeated=repeated)
+            await real(connection, operations)
             if not failed:
                 failed = True
                 raise asyncpg.ConnectionDoesNotExistError("cut off")
@@ -208,6 +211,72 @@ async def test_a_duplicate_stays_a_duplicate_when_its_batch_is_repeated(db, monk
         ids = await journal.accept([new_entry(1), new_entry(2)])
     assert [one is not None for one in ids] == [False, True]
     assert [one.source_key for one in heard] == ["k1", "k2"]
+
+
+class CrashError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_ids_that_a_crash_of_the_server_gives_twice_deny_nobody(db, monkeypatch, taken):
+    """A crash takes a sequence back to before what was drawn and not committed; perhaps somebody is quicker then."""
+    real = writer_module.write_batch
+    crashed = False
+
+    async def crash_once(connection, operations):
+        nonlocal crashed
+        if crashed:
+            return await real(connection, operations)
+        crashed = True
+        with contextlib.suppress(CrashError):
+            async with connection.transaction():
+                await real(connection, operations)
+                raise CrashError
+        await connection.execute("SELECT setval('inbox_id_seq', 1, false), setval('outbox_id_seq', 1, false)")
+        if taken:
+            await real(connection, [Operation(entries=(new_entry(99),), deliveries=(new_delivery(99),))])
+        raise asyncpg.ConnectionDoesNotExistError("the server crashed")
+
+    heard = []
+    async with Journal.open(db, on_accepted=heard.extend) as journal:
+        monkeypatch.setattr(writer_module, "write_batch", crash_once)
+        [first] = await journal.commit(Commit(account_id=1, entries=(new_entry(1),), deliveries=(new_delivery(1),)))
+        [second] = await journal.commit(Commit(account_id=1, entries=(new_entry(2),), deliveries=(new_delivery(2),)))
+        [entry_id] = await journal.accept([new_entry(3)])
+    assert entry_id is not None
+    assert [one.source_key for one in heard] == ["k1", "k2", "k3"]
+    inbox = {record["source_key"]: record["id"] for record in await db.fetch("SELECT source_key, id FROM inbox")}
+    assert {key: inbox[key] for key in ("k1", "k2", "k3")} == {one.source_key: one.id for one in heard}
+    outbox = {record["dedupe"]: record["id"] for record in await db.fetch("SELECT dedupe, id FROM outbox")}
+    assert (outbox[new_delivery(1).dedupe], outbox[new_delivery(2).dedupe]) == (first.id, second.id)
+    assert first.id < second.id
+    assert len(inbox) + len(outbox) == 5 + 2 * taken
+
+
+async def test_an_id_that_somebody_takes_in_the_same_moment_is_drawn_anew(db, monkeypatch):
+    """Both drew the same id, and the other one commits first."""
+    real = batch_module._draw_ids
+    given = False
+
+    async def draw_what_is_taken(connection, operations):
+        nonlocal given
+        await real(connection, operations)
+        if not given:
+            given = True
+            for operation in operations:
+                operation.entry_ids = [taken_entry] * len(operation.entries)
+                operation.delivery_ids = [taken_delivery.id] * len(operation.deliveries)
+
+    async with Journal.open(db, on_accepted=lambda _: None) as journal:
+        [taken_entry] = await journal.accept([new_entry(1)])
+        [taken_delivery] = await journal.commit(Commit(account_id=1, deliveries=(new_delivery(1),)))
+        monkeypatch.setattr(batch_module, "_draw_ids", draw_what_is_taken)
+        [entry_id] = await journal.accept([new_entry(2)])
+        given = False
+        [delivery] = await journal.commit(Commit(account_id=1, deliveries=(new_delivery(2),)))
+    assert entry_id not in (None, taken_entry)
+    assert delivery.id != taken_delivery.id
+    assert await db.fetchval("SELECT source_key FROM inbox WHERE id = $1", entry_id) == "k2"
 
 
 async def test_a_large_queue_goes_out_in_bounded_batches_in_order(db, monkeypatch):
