@@ -27,6 +27,7 @@ from dealgram.runtime import Actor, Failure, Lanes, Permanent, Question, Transie
 log = structlog.get_logger(__name__)
 
 ACCOUNT_TROUBLE_PAUSE_S = 30.0
+TAKE_BACK_S = 5.0  # a stop does not interrupt this; a database that is away for longer leaves the outcome unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class OutboxActor(Actor, ABC):
         # Commits that bring either are therefore made one after another, in the order in which they were decided. Those
         # that only finish rows, and note where a message is, need no order and do not wait here.
         self._order = trio.Lock()
+        # Calls begun by this instance whose end is not recorded, by the row's id. A row met again with such a call, say
+        # because its record was refused, must not look as if nothing had happened.
+        self._begun: dict[int, Delivery] = {}
 
     async def open_outbox(self) -> None:
         """Take up what earlier lives left undone. Call at the end of ``activate``."""
@@ -135,7 +139,20 @@ class OutboxActor(Actor, ABC):
         """Commit a decision that no entry caused. ``cause`` must be the same when the decision is repeated."""
         await self._commit(decision, cause=cause, entry_id=None, result=None, completed=())
 
+    async def begin(self, delivery: Delivery) -> None:
+        """Write down that a call is about to be made which must not be repeated blindly. From now on, also for this
+        instance, the row has ``started_at``."""
+        with self.context.dependency("database"):
+            self._begun[delivery.id] = await self.services.journal.begin_delivery(delivery)
+
+    async def take_back(self, delivery: Delivery) -> None:
+        """The call certainly did not happen: the row may be carried out as if it had never been begun."""
+        self._begun.pop(delivery.id, None)
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + TAKE_BACK_S):
+            await self.services.journal.delivery_not_sent(delivery)
+
     async def _run(self, lane: str, delivery: Delivery) -> None:
+        delivery = self._begun.get(delivery.id, delivery)
         try:
             body = decode(delivery.kind, delivery.body)
         except ValueError as error:
@@ -143,6 +160,7 @@ class OutboxActor(Actor, ABC):
         try:
             outcome = await self.deliver(body, delivery)
         except DeliveryEndedError:
+            self._begun.pop(delivery.id, None)
             return  # an operator or an earlier life ended it
         except OutcomeUnknown as error:
             # What reaches this place carries its own key or looks before it creates: repeating is safe.
@@ -151,7 +169,7 @@ class OutboxActor(Actor, ABC):
             # The account's trouble, not this row's: it waits until somebody has set the account right.
             raise Transient(str(error), retry_after_s=ACCOUNT_TROUBLE_PAUSE_S) from error
         completed = Completed(delivery_id=delivery.id, state=outcome.state, error=outcome.error)
-        await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=(completed,))
+        await self._end(delivery, completed, outcome)
 
     async def _bury(self, lane: str, delivery: Delivery, failure: Failure) -> None:
         log.error(
@@ -167,7 +185,11 @@ class OutboxActor(Actor, ABC):
         except ValueError:
             outcome = Outcome()
         completed = Completed(delivery_id=delivery.id, state="dead", error=failure.message, traceback=failure.traceback)
+        await self._end(delivery, completed, outcome)
+
+    async def _end(self, delivery: Delivery, completed: Completed, outcome: Outcome) -> None:
         await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=(completed,))
+        self._begun.pop(delivery.id, None)
 
     def owned(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """Those of the rows that this actor may write, asked right before the commit."""

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-import trio
 
 from dealgram.actors import texts
 from dealgram.actors.answers import refuse, report
@@ -47,7 +46,7 @@ class Sending:
     """The Telegram side of one actor's lanes."""
 
     def __init__(self, actor: OutboxActor, bot_id: int) -> None:
-        self._context = actor.context
+        self._actor = actor
         self._services = actor.services
         self._account_id = actor.account_id
         self._bot_id = bot_id
@@ -145,21 +144,18 @@ class Sending:
         self, delivery: Delivery, chat_id: int, send: Callable[[BotCalls], Awaitable[T]], bot: BotInfo
     ) -> T:
         if delivery.started_at is not None:
-            raise OutcomeUnknown("the service stopped while sending", service="telegram")
+            raise OutcomeUnknown("this send was begun before, and how it ended is not known", service="telegram")
         # Waiting for Telegram's limits or for the database is no sign of a stuck delivery, however long it takes.
-        with self._context.dependency("Telegram's limits"):
+        with self._actor.context.dependency("Telegram's limits"):
             await self._services.limits.acquire(self._bot_id, chat_id)
-        journal = self._services.journal
-        with self._context.dependency("database"):
-            await journal.begin_delivery(delivery)
+        await self._actor.begin(delivery)
         try:
             return await send(self._services.telegram.bot(bot.token))
         except OutcomeUnknown:
             raise
         except (NotSent, ServiceFailed, ChatMigrated) as error:
             # Telegram answers 5xx while it restarts, before any work (telegram-facts §1.8).
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
-                await journal.delivery_not_sent(delivery)
+            await self._actor.take_back(delivery)
             self._note_wait(error, chat_id)
             raise
 

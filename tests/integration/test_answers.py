@@ -163,3 +163,22 @@ async def _until_a_lane_waits(service) -> None:
     with trio.fail_after(20):
         while not any(actor.lanes.waiting for actor in service.system.snapshot(kind="bot").actors):  # noqa: ASYNC110
             await trio.sleep(0.02)
+
+
+async def test_an_answer_whose_record_is_refused_is_not_sent_again(told, monkeypatch):
+    """Whatever keeps the result out of the database: the send has happened, and nothing undoes it."""
+    journal, refused = told.service.services.journal, []
+    commit = journal.commit
+
+    async def refuse_once(decision):
+        if decision.completed and any(row.direction == "out" for row in decision.rows) and not refused:
+            refused.append(decision)
+            raise ValueError("refused")
+        return await commit(decision)
+
+    monkeypatch.setattr(journal, "commit", refuse_once)
+    answer = told.answer(told.world.anna, "Один раз")
+    assert (await told.status(answer)).status == texts.REASON_UNKNOWN_OUTCOME
+    await told.quiet()
+    assert len(refused) == 1
+    assert answers(told) == ["Один раз"]
