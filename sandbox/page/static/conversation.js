@@ -55,7 +55,7 @@ export function createConversation({ reload }) {
   );
   const form = h('form', { class: 'composer' }, menu, input, sendButton);
 
-  const state = { person: null, chat: null, replies: {}, drafts: {}, forced: {}, pressed: new Map() };
+  const state = { person: null, chat: null, replies: {}, drafts: {}, forced: {}, pressed: new Map(), world: null };
   const mark = () => `${state.person}/${state.chat ? state.chat.key : ''}`;
 
   function grow() {
@@ -117,13 +117,18 @@ export function createConversation({ reload }) {
       message: message.id,
       data: button.data,
     });
-    if (answer) state.pressed.set(String(answer.callback), element);
     const release = () => {
       element.removeAttribute('aria-busy');
       element.disabled = false;
     };
-    if (!answer) release();
-    else setTimeout(release, 4000);
+    if (!answer) {
+      release();
+      return;
+    }
+    state.pressed.set(String(answer.callback), element);
+    setTimeout(release, 4000);
+    // A quick bot's answer can be drawn before the page learns the number of its own press.
+    answers(state.world);
   }
 
   function answers(world) {
@@ -151,6 +156,7 @@ export function createConversation({ reload }) {
     if (state.chat) state.drafts[before] = input.value;
     state.person = person;
     state.chat = chat;
+    state.world = world;
     const switched = before !== mark();
     const messages = (chat && part(`chat:${chat.key}`)?.messages) || [];
     answers(world);
