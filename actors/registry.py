@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
 import structlog
 import trio
 
-from dealgram.actors.plan import Policy
+from dealgram.actors.choices import AccountSettings, BotSettings, read_settings
 from dealgram.persistence import accounts as account_rows
 from dealgram.persistence import bots as bot_rows
 from dealgram.persistence.database import Database
@@ -21,13 +20,6 @@ from dealgram.persistence.records import Account, Bot
 from dealgram.persistence.secret_box import SecretBox, SecretError
 
 log = structlog.get_logger(__name__)
-
-
-class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account's administrators choose. Unknown or unreadable settings fall back to the defaults."""
-
-    policy: Policy = Policy.DEAL_PARTICIPANT
-    everyone_may_link: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +48,14 @@ class BotInfo:
     """A connected bot. ``token`` and ``webhook_secret`` never show in its representation."""
 
     row: Bot
+    settings: BotSettings = field(default_factory=BotSettings)
     token: str = field(repr=False)
     webhook_secret: str = field(repr=False)
 
     @classmethod
     def of_the_past(cls, row: Bot) -> BotInfo:
         """A bot that may be disconnected by now: enough to post what it was still given, nothing to send with."""
-        return cls(row=row, token="", webhook_secret="")
+        return cls(row=row, settings=read_settings(row.settings, BotSettings), token="", webhook_secret="")
 
     @property
     def bot_id(self) -> int:
@@ -147,17 +140,13 @@ class Registry:
         return tuple(self._bots.values())
 
     def _account(self, row: Account) -> AccountInfo:
-        try:
-            settings = msgspec.convert(row.settings or {}, AccountSettings)
-        except msgspec.ValidationError as error:
-            log.warning("account settings cannot be read, defaults are used", account=row.account_id, error=str(error))
-            settings = AccountSettings()
-        return AccountInfo(row=row, settings=settings)
+        return AccountInfo(row=row, settings=read_settings(row.settings, AccountSettings))
 
     def _bot(self, row: Bot) -> BotInfo | None:
         try:
             return BotInfo(
                 row=row,
+                settings=read_settings(row.settings, BotSettings),
                 token=self._box.open(row.token),
                 webhook_secret=self._box.open(row.webhook_secret) if row.webhook_secret else "",
             )

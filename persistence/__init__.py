@@ -15,6 +15,7 @@ from dealgram.persistence import (
     conversations,
     dead_letters,
     embedded,
+    employees,
     groups,
     links,
     messages,
@@ -22,6 +23,7 @@ from dealgram.persistence import (
     persons,
     records,
     retention,
+    setup_steps,
     users,
 )
 from dealgram.persistence.database import Database
@@ -35,11 +37,13 @@ from dealgram.persistence.records import (
     ChatAlias,
     Contact,
     Conversation,
+    Employee,
     Group,
     Link,
     Message,
     Participant,
     Person,
+    SetupStep,
     User,
 )
 from dealgram.persistence.schema import migrate
@@ -63,6 +67,7 @@ __all__ = [
     "DeliveryEndedError",
     "EmbeddedPostgres",
     "EmbeddedPostgresError",
+    "Employee",
     "ForeignRowError",
     "Group",
     "InboxEntry",
@@ -77,6 +82,7 @@ __all__ = [
     "Row",
     "SecretBox",
     "SecretError",
+    "SetupStep",
     "User",
     "WriterStatistics",
     "accounts",
@@ -85,6 +91,7 @@ __all__ = [
     "conversations",
     "dead_letters",
     "embedded",
+    "employees",
     "generate_key",
     "groups",
     "links",
@@ -95,6 +102,7 @@ __all__ = [
     "records",
     "retention",
     "rotate_all",
+    "setup_steps",
     "shard_of",
     "users",
 ]

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 @stored("accounts", key=("account_id",), created_at=CREATED, updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account(Row):
-    """An amoCRM account (tenant). ``host`` is the base URL of its REST API, ``https://…``."""
+    """An amoCRM account (tenant). ``host`` is the base URL of its REST API, ``https://…``.
+
+    ``api_domain`` names the account's cluster, where its address can be asked for after it moved. ``hook_key`` is the
+    unguessable end of the address that CRM webhooks of this account come to. ``trouble`` is what amoCRM refuses the
+    account for at the moment (see `gateways.gate`), None when all is well.
+    """
 
     account_id: int
     host: str
@@ -37,6 +42,38 @@ class Account(Row):
     settings: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    api_domain: str | None = None
+    drive_url: str | None = None
+    is_technical: bool = False
+    hook_key: str | None = None
+    trouble: str | None = None
+    trouble_detail: str | None = None
+    trouble_since: datetime | None = None
+    reauthorise_since: datetime | None = None
+    uninstalled_at: datetime | None = None
+
+
+@stored("setup_steps", key=("account_id", "step"), updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupStep(Row):
+    """One step of an account's installation. ``detail``: what came of it, or why it failed, for people to read."""
+
+    account_id: int
+    step: str
+    state: Literal["pending", "done", "failed"] = "pending"
+    detail: str | None = None
+    updated_at: datetime | None = None
+
+
+@stored("employees", key=("account_id", "user_id"), created_at=CREATED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Employee(Row):
+    """A Telegram user (``user_id``) who is the amoCRM user ``amo_user_id`` of the account."""
+
+    account_id: int
+    user_id: int
+    amo_user_id: int
+    created_at: datetime | None = None
 
 
 @stored("users", key=("account_id", "user_id"))
@@ -55,7 +92,8 @@ class User(Row):
 @stored("bots", key=("bot_id",), created_at=CREATED, updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot(Row):
-    """A Telegram bot connected to an account. ``bot_id`` is Telegram's id of the bot."""
+    """A Telegram bot connected to an account. ``bot_id`` is Telegram's id of the bot; ``troubles`` are what the
+    last check of its connection found wrong, by code."""
 
     bot_id: int
     account_id: int
@@ -73,6 +111,8 @@ class Bot(Row):
     settings: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    troubles: Mapping[str, Any] = field(default_factory=dict)
+    checked_at: datetime | None = None
 
 
 @stored("groups", key=("group_id",), created_at=CREATED, updated_at=TOUCHED)
@@ -117,7 +157,9 @@ _UNLINKED_AT = Clock(
 @stored("links", key=("group_id", "deal_id"), linked_at=_LINKED_AT, unlinked_at=_UNLINKED_AT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link(Row):
-    """A group linked to a deal, now or earlier. ``linked_by`` is a Telegram user id, None when an operator did it."""
+    """A group linked to a deal, now or earlier. ``linked_by`` is a Telegram user id, None when an operator did it;
+    ``deal_state`` and ``pipeline_id`` are the deal as last seen; ``reason`` says what ended the link other than a
+    person (`deal_deleted`, `deal_merged`, …)."""
 
     group_id: int
     deal_id: int
@@ -127,6 +169,9 @@ class Link(Row):
     linked_by: int | None = None
     linked_at: datetime | None = None
     unlinked_at: datetime | None = None
+    deal_state: Literal["open", "won", "lost", "deleted"] = "open"
+    pipeline_id: int | None = None
+    reason: str | None = None
 
 
 @stored("participants", key=("group_id", "user_id"), seen_at=TOUCHED)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import structlog
 from pydantic import SecretStr
 
+from dealgram.actors.bot_connection import BotConnector
 from dealgram.actors.installation import Installer
-from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient
+from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.telegram import PollingPool, TelegramGateway
 from dealgram.gateways.transport import HttpTransport, Upstream
@@ -84,16 +85,22 @@ class Gateways:
     paces: Paces
 
     def installer(self, db: Database, box: SecretBox) -> Installer:
-        """What connects accounts and bots."""
+        """What connects accounts."""
         return Installer(
             db=db,
             box=box,
             oauth=self.oauth,
             amojo=self.amojo,
-            telegram=self.telegram,
-            client=lambda host, tokens: AmoCrmClient(self.amocrm, host, tokens, self.paces(host)),
+            client=self._client,
             now=utc_now,
         )
+
+    def connector(self, db: Database, box: SecretBox) -> BotConnector:
+        """What connects bots."""
+        return BotConnector(db=db, box=box, telegram=self.telegram, client=self._client)
+
+    def _client(self, host: str, tokens: TokenProvider) -> AmoCrmClient:
+        return AmoCrmClient(self.amocrm, host, tokens, self.paces(host))
 
 
 @asynccontextmanager

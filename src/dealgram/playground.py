@@ -108,7 +108,7 @@ class Playground:
     async def connect_bot(self, service: Service, account: Account, bot: SimBot, pipeline: SimPipeline) -> None:
         """Connect a simulated bot to an account, for one of its pipelines."""
         public_url = service.settings.public_url if service.settings.intake == "webhook" else None
-        await service.installer.connect_bot(account, bot.token, pipeline_id=pipeline.id, public_url=public_url)
+        await service.connector.connect(account, bot.token, pipeline_id=pipeline.id, public_url=public_url)
         await service.refresh()
 
     async def connect(

@@ -22,6 +22,7 @@ import trio
 from dealgram.actors.account import AccountActor
 from dealgram.actors.asking import AccountTokens
 from dealgram.actors.bot import BotActor
+from dealgram.actors.bot_connection import BotConnector
 from dealgram.actors.group import GroupActor
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import Installer
@@ -112,8 +113,13 @@ class Service:
 
     @property
     def installer(self) -> Installer:
-        """What connects accounts and bots, on this service's database."""
+        """What connects accounts, on this service's database."""
         return self.gateways.installer(self.services.db, self.services.box)
+
+    @property
+    def connector(self) -> BotConnector:
+        """What connects bots, on this service's database."""
+        return self.gateways.connector(self.services.db, self.services.box)
 
     @property
     def stop_requested(self) -> bool:

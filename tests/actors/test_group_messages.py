@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors.bodies import AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.choices import AccountSettings
 from dealgram.actors.group_messages import Surroundings, decide_edit, decide_message, group_lines
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming, Someone, chat_author_id
 from dealgram.actors.plan import Policy
-from dealgram.actors.registry import AccountInfo, AccountSettings, BotInfo
+from dealgram.actors.registry import AccountInfo, BotInfo
 from dealgram.persistence.records import Account, Bot, Group
 
 CHAT = -100

@@ -228,10 +228,12 @@ class Stage:
 async def connect(cast: Cast, settings: Settings) -> None:
     """Install the integration in the account and connect the bots."""
     async with open_database(settings) as db, open_gateways(settings) as gateways:
-        installer = gateways.installer(db, SecretBox(settings.encryption_keys()))
-        row = await installer.connect_account(cast.playground.amocrm_url, cast.playground.amo.issue_code(cast.account))
+        box = SecretBox(settings.encryption_keys())
+        row = await gateways.installer(db, box).connect_account(
+            cast.playground.amocrm_url, cast.playground.amo.issue_code(cast.account)
+        )
         for bot, pipeline in cast.bots:
-            await installer.connect_bot(row, bot.token, pipeline_id=pipeline.id, public_url=None)
+            await gateways.connector(db, box).connect(row, bot.token, pipeline_id=pipeline.id, public_url=None)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ async def linked(empty_stage, running, play_of, intake):
     async with running(stage) as service:
         stage.account = await stage.playground.connect_account(service, stage.world.account)
         url = stage.amo.hook_url.partition("/amojo")[0] if intake == "webhook" else None
-        await service.installer.connect_bot(
+        await service.connector.connect(
             stage.account, stage.world.sales_bot.token, pipeline_id=stage.world.sales.id, public_url=url
         )
         await service.refresh()

@@ -14,6 +14,7 @@ from dealgram.persistence import (
     ChatAlias,
     Contact,
     Conversation,
+    Employee,
     ForeignRowError,
     Group,
     Link,
@@ -21,17 +22,20 @@ from dealgram.persistence import (
     Participant,
     Person,
     Row,
+    SetupStep,
     User,
     accounts,
     bots,
     contacts,
     conversations,
+    employees,
     groups,
     links,
     messages,
     participants,
     persons,
     records,
+    setup_steps,
     shard_of,
     users,
 )
@@ -59,6 +63,8 @@ ROWS: list[Row] = [
     Contact(account_id=1, user_id=6, contact_id=7, name="Борис"),
     Conversation(account_id=1, conversation_id="g4-d5", bot_id=3, group_id=4, deal_id=5, chat_uuid="c", ready=True),
     Message(account_id=1, conversation_id="g4-d5", msgid="m", bot_id=3, chat_id=-100, message_id=8, amo_id="x"),
+    SetupStep(account_id=1, step="channel", state="failed", detail="d"),
+    Employee(account_id=1, user_id=6, amo_user_id=2),
 ]
 
 
@@ -66,6 +72,10 @@ async def read(db, row):
     match row:
         case Account():
             return await accounts.get(db, 1)
+        case SetupStep():
+            return (await setup_steps.for_account(db, 1))[0]
+        case Employee():
+            return (await employees.for_account(db, 1))[0]
         case User():
             return await users.by_amojo(db, 1, "u")
         case Bot():

@@ -7,7 +7,7 @@ import sys
 import click
 
 from dealgram import __version__
-from dealgram.cli import accounts, deadletters, demo, links, secrets, serve
+from dealgram.cli import accounts, bots, deadletters, demo, links, secrets, serve
 from dealgram.cli.context import Failure
 
 
@@ -26,7 +26,7 @@ for command in (
     serve.sandbox,
     demo.demo,
     accounts.account,
-    accounts.bot,
+    bots.bot,
     links.group,
     links.link,
     deadletters.deadletters,

@@ -1,0 +1,46 @@
+-- What an account needs to be lived with for years: its installation step by step, its troubles, its employees,
+-- and what became of the deals that groups are linked to.
+
+ALTER TABLE accounts
+    ADD COLUMN api_domain        text,
+    ADD COLUMN drive_url         text,
+    ADD COLUMN is_technical      boolean NOT NULL DEFAULT false,
+    ADD COLUMN hook_key          text,
+    ADD COLUMN trouble           text,
+    ADD COLUMN trouble_detail    text,
+    ADD COLUMN trouble_since     timestamptz,
+    ADD COLUMN reauthorise_since timestamptz,
+    ADD COLUMN uninstalled_at    timestamptz;
+CREATE UNIQUE INDEX accounts_hook_key ON accounts (hook_key) WHERE hook_key IS NOT NULL;
+
+-- One row per step of an installation; a step may be carried out again at any time.
+CREATE TABLE setup_steps (
+    account_id bigint NOT NULL,
+    step       text NOT NULL,
+    shard      smallint NOT NULL,
+    state      text NOT NULL CHECK (state IN ('pending', 'done', 'failed')),
+    detail     text,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, step)
+);
+
+-- Telegram users who work for the account: what they write is the amoCRM user's, not a client's.
+CREATE TABLE employees (
+    account_id  bigint NOT NULL,
+    user_id     bigint NOT NULL,
+    shard       smallint NOT NULL,
+    amo_user_id bigint NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, user_id)
+);
+
+-- What is wrong with a bot's connection, as last checked, by code.
+ALTER TABLE bots
+    ADD COLUMN troubles   jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN checked_at timestamptz;
+
+-- The deal as it was last seen, and why a link ended (null: somebody unlinked it).
+ALTER TABLE links
+    ADD COLUMN deal_state  text NOT NULL DEFAULT 'open' CHECK (deal_state IN ('open', 'won', 'lost', 'deleted')),
+    ADD COLUMN pipeline_id bigint,
+    ADD COLUMN reason      text;
