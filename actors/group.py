@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from dealgram.actors import texts
-from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
+from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
     AnswerPress,
     AttachDeal,
@@ -34,6 +34,7 @@ from dealgram.actors.bodies import (
     SendAnswer,
 )
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_linking import GroupLinking
 from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
 from dealgram.actors.group_menu import GroupMenu
@@ -51,18 +52,16 @@ from dealgram.actors.names import (
     GroupConversation,
     group_address,
     group_person_id,
-    mirror_msgid,
     parse_conversation,
     person_id,
 )
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
-from dealgram.actors.plan import mirrors
 from dealgram.actors.posting import Opening, Posting
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services, now_ms
-from dealgram.gateways.amojo import ChatUser, MessageHook, parse_hook
+from dealgram.gateways.amojo import ChatUser
 from dealgram.gateways.telegram import (
     CallbackQuery,
     ChatMigrated,
@@ -74,7 +73,6 @@ from dealgram.gateways.telegram import (
 from dealgram.persistence import bots, groups, links, messages, participants
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Group
-from dealgram.persistence.records import Message as MessageRow
 from dealgram.persistence.tables import Row
 from dealgram.runtime import Failure, Permanent, Transient
 
@@ -94,6 +92,7 @@ class GroupActor(OutboxActor):
         self._linking: GroupLinking
         self._menu: GroupMenu
         self._sending: Sending
+        self._answers: GroupAnswers
         self._known_bot: BotInfo
         self._told_to_wait: set[int] = set()
 
@@ -118,6 +117,7 @@ class GroupActor(OutboxActor):
             self._linking = GroupLinking(self.context, self.services, self._state, self._posting)
             self._menu = GroupMenu(self.services, self.account_id, self._state)
             self._sending = Sending(self, row.bot_id)
+            self._answers = GroupAnswers(self.context, self.services, self._state, self._sending)
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -129,7 +129,7 @@ class GroupActor(OutboxActor):
             case "telegram":
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry))
             case "amojo":
-                await self.finish(entry, await self._on_hook(entry))
+                await self.finish(entry, await self._answers.decide(entry))
             case "command":
                 await self.finish(entry, self._on_command(read_command(entry.payload), entry))
             case source:
@@ -181,38 +181,6 @@ class GroupActor(OutboxActor):
     def _migrate(self, chat_id: int, cause: str) -> Decision:
         return decide_upgrade(self._state, chat_id, cause, now_ms(self.services))
 
-    # amoCRM
-
-    async def _on_hook(self, entry: InboxEntry) -> Decision:
-        hook = parse_hook(entry.payload)
-        if not isinstance(hook, MessageHook):
-            return Decision(result="ignored")
-        conversation = parse_conversation(hook.conversation.client_id or "")
-        if not isinstance(conversation, GroupConversation) or conversation.group_id != self._group_id:
-            raise Permanent("the hook is for another group")
-        if not self._may_answer(conversation):
-            return Decision(todo=(refuse(hook.content.id, texts.REASON_NOT_LINKED),), result="not linked")
-        if self._state.row.status == "left":
-            return Decision(todo=(refuse(hook.content.id, texts.REASON_KICKED),), result="the bot is not in the group")
-        with self.context.dependency("database"):
-            name = await manager_name(self.services, self.account_id, hook)
-            reply_to = await replied_message(self.services, self.account_id, hook, self._state.row.chat_id)
-        todo = send_answer(
-            hook,
-            chat_id=self._state.row.chat_id,
-            lane=CHAT_LANE,
-            manager_name=name,
-            reply_to_message_id=reply_to,
-            deals=self._state.deals,
-        )
-        return Decision(todo=todo)
-
-    def _may_answer(self, conversation: GroupConversation) -> bool:
-        """Whether the deal of a conversation is linked; any deal, for one that all of the group's deals share."""
-        if conversation.deal_id is None:
-            return bool(self._state.deals)
-        return self._state.is_linked(conversation.deal_id)
-
     # Commands
 
     def _on_command(self, command: Command, entry: InboxEntry) -> Decision:
@@ -257,7 +225,7 @@ class GroupActor(OutboxActor):
             case ReportStatus():
                 return await deliver_report(self.services, self.account_id, body, delivery)
             case SendAnswer():
-                return await self._send(_moved(body, chat_id), delivery)
+                return await self._answers.send(_moved(body, chat_id), delivery)
             case Say():
                 return await self._say(_moved(body, chat_id), delivery)
             case EditMenu() if body.chat_id != chat_id:
@@ -288,38 +256,6 @@ class GroupActor(OutboxActor):
                 say = Say(chat_id=self._state.row.chat_id, html=texts.amocrm_unavailable_html())
                 await self.decide(Decision(todo=(NewBody(lane=CHAT_LANE, body=say),)), cause=f"wait-{delivery.id}")
             raise
-
-    async def _send(self, body: SendAnswer, delivery: Delivery) -> Outcome:
-        outcome = await self._sending.answer(body, delivery)
-        if outcome.error is not None and outcome.state == "done":
-            return outcome
-        # Also an answer of unknown outcome belongs into every card, marked as such: it may stand in the group.
-        text = body.text if outcome.state == "done" else f"{texts.UNCONFIRMED_PREFIX}\n{body.text}"
-        message_id = next((row.message_id for row in outcome.rows if isinstance(row, MessageRow)), None)
-        return dataclasses.replace(outcome, todo=(*outcome.todo, *self._mirrors(body, text, message_id)))
-
-    def _mirrors(self, body: SendAnswer, text: str, message_id: int | None) -> tuple[NewBody, ...]:
-        origin = parse_conversation(body.conversation)
-        if not isinstance(origin, GroupConversation):
-            return ()
-        deals = [deal_id for deal_id in self._state.deals if deal_id in body.deals]
-        part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
-        return tuple(
-            NewBody(
-                lane=str(conversation),
-                body=MirrorAnswer(
-                    conversation=str(conversation),
-                    msgid=mirror_msgid(part, conversation.deal_id or 0),
-                    manager=body.manager,
-                    manager_name=body.manager_name,
-                    text=text,
-                    sent_at_ms=body.sent_at_ms,
-                    chat_id=body.chat_id,
-                    message_id=message_id,
-                ),
-            )
-            for conversation in sorted(mirrors(self._group_id, deals, origin), key=str)
-        )
 
     async def _say(self, body: Say, delivery: Delivery) -> Outcome:
         outcome, message_id = await self._sending.say(body, delivery)

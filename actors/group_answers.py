@@ -1,0 +1,107 @@
+"""Managers' answers in a group: from a hook to the chat, and on into the group's other deals.
+
+Owns whether an answer may be given, what goes to Telegram for it, and its import into the cards of the deals that were
+linked when it was given. Works on the actor's own state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from dealgram.actors import texts
+from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
+from dealgram.actors.bodies import MirrorAnswer, SendAnswer
+from dealgram.actors.group_messages import CHAT_LANE
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.names import GroupConversation, mirror_msgid, parse_conversation
+from dealgram.actors.outbox import Decision, NewBody, Outcome
+from dealgram.actors.plan import mirrors
+from dealgram.actors.sending import Sending
+from dealgram.actors.services import Services
+from dealgram.gateways.amojo import MessageHook, parse_hook
+from dealgram.persistence.entries import Delivery, InboxEntry
+from dealgram.persistence.records import Message as MessageRow
+from dealgram.runtime import ActorContext, Permanent
+
+
+class GroupAnswers:
+    """The managers' side of one group."""
+
+    def __init__(self, context: ActorContext, services: Services, state: GroupState, sending: Sending) -> None:
+        self._context = context
+        self._services = services
+        self._state = state
+        self._sending = sending
+        self._account_id = state.row.account_id
+
+    async def decide(self, entry: InboxEntry) -> Decision:
+        """What a hook of the Chats API comes to.
+
+        Raises:
+            Permanent: the hook is for another group.
+        """
+        hook = parse_hook(entry.payload)
+        if not isinstance(hook, MessageHook):
+            return Decision(result="ignored")
+        conversation = parse_conversation(hook.conversation.client_id or "")
+        if not isinstance(conversation, GroupConversation) or conversation.group_id != self._state.row.group_id:
+            raise Permanent("the hook is for another group")
+        if not self._may_answer(conversation):
+            return Decision(todo=(refuse(hook.content.id, texts.REASON_NOT_LINKED),), result="not linked")
+        if self._state.row.status == "left":
+            return Decision(todo=(refuse(hook.content.id, texts.REASON_KICKED),), result="the bot is not in the group")
+        with self._context.dependency("database"):
+            name = await manager_name(self._services, self._account_id, hook)
+            reply_to = await replied_message(self._services, self._account_id, hook, self._state.row.chat_id)
+        todo = send_answer(
+            hook,
+            chat_id=self._state.row.chat_id,
+            lane=CHAT_LANE,
+            manager_name=name,
+            reply_to_message_id=reply_to,
+            deals=self._state.deals,
+        )
+        return Decision(todo=todo)
+
+    def _may_answer(self, conversation: GroupConversation) -> bool:
+        """Whether the deal of a conversation is linked; any deal, for one that all of the group's deals share."""
+        if conversation.deal_id is None:
+            return bool(self._state.deals)
+        return self._state.is_linked(conversation.deal_id)
+
+    async def send(self, body: SendAnswer, delivery: Delivery) -> Outcome:
+        """Send an answer to the group and import it into the other deals.
+
+        Raises:
+            ChatMigrated: the group is a supergroup now; nothing was sent.
+        """
+        outcome = await self._sending.answer(body, delivery)
+        if outcome.error is not None and outcome.state == "done":
+            return outcome
+        # Also an answer of unknown outcome belongs into every card, marked as such: it may stand in the group.
+        text = body.text if outcome.state == "done" else f"{texts.UNCONFIRMED_PREFIX}\n{body.text}"
+        message_id = next((row.message_id for row in outcome.rows if isinstance(row, MessageRow)), None)
+        return dataclasses.replace(outcome, todo=(*outcome.todo, *self._mirrors(body, text, message_id)))
+
+    def _mirrors(self, body: SendAnswer, text: str, message_id: int | None) -> tuple[NewBody, ...]:
+        origin = parse_conversation(body.conversation)
+        if not isinstance(origin, GroupConversation):
+            return ()
+        deals = [deal_id for deal_id in self._state.deals if deal_id in body.deals]
+        part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
+        return tuple(
+            NewBody(
+                lane=str(conversation),
+                body=MirrorAnswer(
+                    conversation=str(conversation),
+                    msgid=mirror_msgid(part, conversation.deal_id or 0),
+                    manager=body.manager,
+                    manager_name=body.manager_name,
+                    text=text,
+                    sent_at_ms=body.sent_at_ms,
+                    chat_id=body.chat_id,
+                    message_id=message_id,
+                ),
+            )
+            for conversation in sorted(mirrors(self._state.row.group_id, deals, origin), key=str)
+        )
