@@ -24,8 +24,9 @@ from dealgram.actors.bodies import (
 )
 from dealgram.actors.incoming import read_message
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
+from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
-from dealgram.actors.posting import Opening, Posting
+from dealgram.actors.posting import Posting
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending

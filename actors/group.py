@@ -55,8 +55,9 @@ from dealgram.actors.names import (
     parse_conversation,
     person_id,
 )
+from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
-from dealgram.actors.posting import Opening, Posting
+from dealgram.actors.posting import Posting
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
