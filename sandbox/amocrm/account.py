@@ -37,6 +37,7 @@ class SimAccount:
         self._ids = ids
         self.id = ids.number("account")
         self.subdomain = subdomain
+        self.host = ""
         self.name = name
         self.amojo_id = ids.uuid()
         self.uuid = ids.uuid()

@@ -6,11 +6,9 @@ an access token works until it expires or the integration is removed, also after
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from typing import Any
 
+import jwt
 import orjson
 
 from dealgram.sandbox.amocrm.account import SimAccount
@@ -18,6 +16,7 @@ from dealgram.sandbox.amocrm.answers import JSON, Answer, refuse
 from dealgram.sandbox.amocrm.shapes import Shape, text
 from dealgram.sandbox.amocrm.world import RawRequest, Token, World
 
+_JWT_KEY = "the key of the simulated amoCRM, known to nobody else"
 _FILLED = text(least=1)
 _COMMON = {"client_id": _FILLED, "client_secret": _FILLED, "redirect_uri": _FILLED}
 _GRANTS = {
@@ -41,7 +40,7 @@ def issue_pair(world: World, account_id: int, user_id: int) -> tuple[str, str]:
             del table[stale]
     integration = world.integration
     access = _jwt(world, account_id, user_id, now + integration.access_token_s)
-    refresh = "def50200" + world.ids.secret(480)
+    refresh = "def50200" + world.ids.secret(world.rng.randrange(480, 900))  # its length varies, as documented
     world.access_tokens[access] = Token(
         account_id=account_id, user_id=user_id, expires_at=now + integration.access_token_s
     )
@@ -76,16 +75,23 @@ def access_token(world: World, request: RawRequest) -> Answer:
         raise _refused("client authentication failed", "Check `client_id` and `client_secret`")
     if body["redirect_uri"] != integration.redirect_uri:
         raise _refused("redirect_uri differs from the integration's", "Check the `redirect_uri` parameter")
-    return _exchange(world, body)
+    return _exchange(world, request, body)
 
 
-def _exchange(world: World, body: dict[str, Any]) -> Answer:
+def _exchange(world: World, request: RawRequest, body: dict[str, Any]) -> Answer:
     if body["grant_type"] == "authorization_code":
-        grant, what = world.codes.pop(body["code"], None), "the authorization code"
+        table, token, what = world.codes, body["code"], "the authorization code"
     else:
-        grant, what = world.refresh_tokens.pop(body["refresh_token"], None), "the refresh token"
+        table, token, what = world.refresh_tokens, body["refresh_token"], "the refresh token"
+    grant = table.get(token)
     if grant is None:
         raise _refused(f"{what} is unknown, used or revoked", "Token has been revoked")
+    if not world.is_at_home(request, grant.account_id):
+        host = request.headers.get("host", "")
+        if world.hosts[host] is None:
+            raise refuse(world.switches.foreign_host_status, f"nobody lives at {host} any more")
+        raise _refused(f"{what} belongs to another account than {host}", "Token has been revoked")
+    del table[token]
     if grant.expires_at <= world.now():
         raise _refused(f"{what} has expired", "Token has expired")
     access, refresh = issue_pair(world, grant.account_id, grant.user_id)
@@ -104,6 +110,8 @@ def current_subdomain(world: World, request: RawRequest) -> Answer:
     grant = world.refresh_tokens.get(request.headers.get("x-refresh-token", ""))
     if grant is None or grant.expires_at <= world.now():
         raise refuse(401, "the refresh token is unknown, used, expired or revoked")
+    if request.headers.get("host", "") in world.hosts:
+        raise refuse(404, "the method is served by the token's api_domain only")
     account = world.accounts[grant.account_id]
     body = {
         "id": account.id,
@@ -119,10 +127,7 @@ def _refused(detail: str, hint: str) -> Exception:
 
 
 def _jwt(world: World, account_id: int, user_id: int, expires_at: float) -> str:
-    def part(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-    account = world.accounts[account_id]
+    """The access token: a JWT that nobody but amoCRM can check, so its key is the simulator's own affair."""
     claims = {
         "aud": world.integration.client_id,
         "jti": world.ids.secret(),
@@ -135,8 +140,6 @@ def _jwt(world: World, account_id: int, user_id: int, expires_at: float) -> str:
         "base_domain": world.domain,
         "version": 2,
         "scopes": ["push_notifications", "files", "crm", "notifications"],
-        "api_domain": f"api-b.{world.domain}",
-        "account_subdomain": account.subdomain,
+        "api_domain": world.api_host or f"api-b.{world.domain}",
     }
-    signed = part(orjson.dumps({"typ": "JWT", "alg": "HS256"})) + "." + part(orjson.dumps(claims))
-    return f"{signed}.{part(hmac.new(b'sandbox', signed.encode(), hashlib.sha256).digest())}"
+    return jwt.encode(claims, _JWT_KEY, algorithm="HS256")

@@ -1,7 +1,7 @@
 """REST v4 as a whole (amoCRM contract §2, §16): bearer tokens, limits, routes, query parameters, bulk bodies, paging.
 
-Owns `RestCall` and `handle`. Order of checks: token, pace, block, payment, route, rights, query, body. Handlers live in
-the `rest_*` modules, each of which lists its `Route`s.
+Owns `RestCall` and `handle`. Order of checks: token, host, pace, block, payment, route, rights, query, body.
+Handlers live in the `rest_*` modules, each of which lists its `Route`s.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class RestCall:
         return [value for key, values in self.query.items() if _plain(key) == name for value in values]
 
     def href(self, path: str) -> dict[str, Any]:
-        return {"self": {"href": f"https://{self.world.host_of(self.account)}{PREFIX}{path}"}}
+        return {"self": {"href": f"{self.world.base_url_of(self.account)}{PREFIX}{path}"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +152,9 @@ def handle(world: World, router: Router, request: RawRequest) -> Answer:
         reason = "the access token is missing, unknown or revoked" if grant is None else "the access token has expired"
         status = 403 if found is not None and found.operation in ("sources.list", "sources.get") else 401
         raise refuse(status, reason)
+    if not world.is_at_home(request, grant.account_id):
+        reason = f"the token's account is not at {request.headers.get('host')}"
+        raise refuse(world.switches.foreign_host_status, reason)
     account = world.accounts[grant.account_id]
     _check_pace(world, account)
     if not account.is_paid:
@@ -330,7 +333,7 @@ def _page_links(call: RestCall, path: str, number: int, limit: int, *, has_next:
 
     def href(to: int) -> dict[str, str]:
         query = unquote(urlencode([*kept, ("limit", limit), ("page", to)]))
-        return {"href": f"https://{call.world.host_of(call.account)}{PREFIX}{path}?{query}"}
+        return {"href": f"{call.world.base_url_of(call.account)}{PREFIX}{path}?{query}"}
 
     links = {"self": href(number)}
     if has_next:

@@ -180,6 +180,41 @@ class AmoSimulator(People):
         self.world.accounts_by_amojo[account.amojo_id] = account
         return account
 
+    def serve_at(self, account: SimAccount, host: str) -> None:
+        """Says that `host` (with its port) is the account's own; it serves no other account from now on."""
+        if self.world.hosts.get(host, account.id) != account.id:
+            raise ValueError(f"{host} is taken")
+        if account.host and account.host != host:
+            self.world.hosts[account.host] = None
+        account.host = host
+        self.world.hosts[host] = account.id
+
+    @property
+    def api_host(self) -> str:
+        """The host that serves every account: what tokens call `api_domain`."""
+        return self.world.api_host
+
+    @api_host.setter
+    def api_host(self, host: str) -> None:
+        self.world.api_host = host
+
+    def rename_subdomain(self, account: SimAccount, subdomain: str, host: str | None = None) -> None:
+        """The account moves; nobody answers for it at the old host any more.
+
+        Give the new host where it has one of its own; without one the account is served by unregistered hosts alone.
+        """
+        account.subdomain = subdomain
+        if host is not None:
+            self.serve_at(account, host)
+        elif account.host:
+            self.world.hosts[account.host] = None
+            account.host = ""
+        self.world.events.publish("account", account_id=account.id)
+
+    def revoke_tokens(self, account: SimAccount) -> None:
+        """Every code and token of the account dies, and nobody is told."""
+        oauth.revoke(self.world, account)
+
     def scope_id(self, account: SimAccount) -> str:
         return self.world.scope_of(account)
 

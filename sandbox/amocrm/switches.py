@@ -40,6 +40,9 @@ class Switches:
     # Removal of the integration
     after_uninstall: Literal["kept", "forgotten"] = "kept"  # point 26: sources, chats and their links
 
+    # Tokens (section 2)
+    foreign_host_status: Literal[401, 404] = 401  # a token at a host that is not (any more) its account's
+
     # REST v4
     source_limit: int = 100  # point 8
     source_id_length: int = 36  # point 8

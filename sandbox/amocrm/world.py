@@ -73,6 +73,10 @@ class World:
     domain: str
     accounts: dict[int, SimAccount] = field(default_factory=dict)
     accounts_by_amojo: dict[str, SimAccount] = field(default_factory=dict)
+    hosts: dict[str, int | None] = field(default_factory=dict)
+    """Host[:port] → whose it is; None once its account moved away. Other hosts are asked no questions."""
+    api_host: str = ""
+    """What the claim `api_domain` of access tokens says; "" is the documented name, which nobody serves here."""
     codes: dict[str, Token] = field(default_factory=dict)
     access_tokens: dict[str, Token] = field(default_factory=dict)
     refresh_tokens: dict[str, Token] = field(default_factory=dict)
@@ -92,7 +96,17 @@ class World:
         return f"{self.channel.id}_{account.amojo_id}"
 
     def host_of(self, account: SimAccount) -> str:
-        return f"{account.subdomain}.{self.domain}"
+        """The account's own host: where the sandbox serves it, else its documented name."""
+        return account.host or f"{account.subdomain}.{self.domain}"
+
+    def base_url_of(self, account: SimAccount) -> str:
+        """On the wire https is documented; a host of the sandbox is plain http on loopback."""
+        return f"{'http' if account.host else 'https'}://{self.host_of(account)}"
+
+    def is_at_home(self, request: RawRequest, account_id: int) -> bool:
+        """Whether the host that was asked serves the account. A host that nobody registered serves everyone."""
+        host = request.headers.get("host", "")
+        return self.hosts.get(host, account_id) == account_id
 
     def violate(self, text: str) -> None:
         """Records a broken rule; only the first thousand are kept, the rest are counted."""

@@ -12,7 +12,7 @@ import random
 import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -85,11 +85,30 @@ class Playground:
     amo: AmoSimulator
     telegram_port: int
     amocrm_port: int
+    nursery: trio.Nursery = field(repr=False)
 
     @property
     def amocrm_url(self) -> str:
-        """The base URL of every simulated account."""
+        """amoCRM itself: the Chats API, the consent page, and what access tokens call ``api_domain``."""
         return f"http://127.0.0.1:{self.amocrm_port}"
+
+    def url_of(self, account: SimAccount) -> str:
+        """The base URL of an account: its own once it was opened."""
+        return f"http://{account.host}" if account.host else self.amocrm_url
+
+    async def open_host(self, account: SimAccount) -> str:
+        """Give an account a host of its own, one more loopback port; gives its base URL, the same every time."""
+        if not account.host:
+            self.amo.serve_at(account, await self._new_host())
+        return self.url_of(account)
+
+    async def rename_subdomain(self, account: SimAccount, subdomain: str) -> str:
+        """Move an account to a new subdomain, so to a new port; gives its new base URL."""
+        self.amo.rename_subdomain(account, subdomain, await self._new_host())
+        return self.url_of(account)
+
+    async def _new_host(self) -> str:
+        return f"127.0.0.1:{await listen(self.nursery, self.amo.app, 0)}"
 
     def send_hooks_to(self, service_url: str) -> None:
         """Tell amoCRM where the service listens."""
@@ -101,7 +120,7 @@ class Playground:
 
     async def connect_account(self, service: Service, account: SimAccount) -> Account:
         """Install the integration in a simulated account, as its administrator would."""
-        row = await service.installer.connect_account(self.amocrm_url, self.amo.issue_code(account))
+        row = await service.installer.connect_account(await self.open_host(account), self.amo.issue_code(account))
         await service.refresh()
         return row
 
@@ -150,7 +169,9 @@ async def open_playground(
             amo=amo,
             telegram_port=await listen(nursery, telegram.app, telegram_port),
             amocrm_port=await listen(nursery, amo.app, amocrm_port),
+            nursery=nursery,
         )
+        amo.api_host = f"127.0.0.1:{playground.amocrm_port}"
         try:
             yield playground
         finally:

@@ -178,7 +178,7 @@ async def _tell(scene: Scene) -> None:
     await scene.link(world.anna, world.cafe, str(world.cafe))
 
     teller.chapter("2. Вторая сделка — по ссылке, третья — из другой воронки")
-    await scene.link(world.anna, world.office, f"{scene.playground.amocrm_url}/leads/detail/{world.office}")
+    await scene.link(world.anna, world.office, f"{scene.playground.url_of(world.account)}/leads/detail/{world.office}")
     await scene.link(world.anna, world.repair, f"№ {world.repair}")
 
     teller.chapter("3. Разговор в группе виден во всех трёх сделках")

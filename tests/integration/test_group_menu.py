@@ -57,7 +57,7 @@ async def test_commands_to_other_bots_and_longer_names_are_words_of_the_group(pl
 async def test_the_deal_may_be_named_in_every_usual_form(play, form, as_reply):
     world = play.stage.world
     question = await play.ask(world.anna)
-    named = form.format(deal=world.cafe, host=play.stage.playground.amocrm_url)
+    named = form.format(deal=world.cafe, host=play.stage.playground.url_of(world.account))
     play.write(world.anna, named, **({"reply_to": question} if as_reply else {}))
     done = await play.says("Готово: группа связана", question)
     assert "Сайт для кофейни «Полдень»" in done["text"]
@@ -69,7 +69,7 @@ async def test_the_deal_may_be_named_in_every_usual_form(play, form, as_reply):
 
 async def test_every_wrong_answer_is_explained_and_the_question_stays_open(play):
     world, stage = play.stage.world, play.stage
-    host = stage.playground.amocrm_url
+    host = stage.playground.url_of(world.account)
     await play.link(world.office)
     stage.amo.delete_lead(world.account, world.repair)
     question = await play.ask(world.anna)
@@ -167,7 +167,7 @@ async def test_the_list_has_pages_and_unlinks_on_confirmation_only(play):
     assert shown[1] == "Связанные сделки: 7 · страница 1 из 2"
     assert shown[3:] == [f"{number}. Проект {number} (№ {deals[number - 1]})" for number in range(1, 6)]
     links = [one["url"] for one in play.shown(menu)["entities"] if one["type"] == "text_link"]
-    assert links == [f"{stage.playground.amocrm_url}/leads/detail/{deal}" for deal in deals[:5]]
+    assert links == [f"{stage.playground.url_of(world.account)}/leads/detail/{deal}" for deal in deals[:5]]
     await play.press(world.anna, menu, "→")
     await stage.until(lambda: "Отвязать 7. Проект 7" in play.buttons(menu), "the second page")
     assert "Отвязать 5. Проект 5" not in play.buttons(menu)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 
@@ -32,10 +31,14 @@ async def test_a_code_works_once(amo: Any) -> None:
     assert answer.status_code == 200
     pair = answer.json()
     assert (pair["token_type"], pair["expires_in"], pair["server_time"]) == ("Bearer", 86_400, int(amo.time))
-    claims = pair["access_token"].split(".")[1]
-    opened = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    assert opened["account_id"] == amo.account.id
-    assert opened["api_domain"]
+    claims = jwt.decode(pair["access_token"], options={"verify_signature": False})
+    assert (claims["aud"], claims["sub"]) == ("client", str(amo.account.owner.id))
+    assert (claims["iat"], claims["exp"]) == (int(amo.time), int(amo.time) + 86_400)
+    assert (claims["account_id"], claims["base_domain"], claims["api_domain"]) == (
+        amo.account.id,
+        "amocrm.ru",
+        "api-b.amocrm.ru",
+    )
     account = await amo.rest("GET", "account", token=pair["access_token"])
     assert account.json()["id"] == amo.account.id
     again = await ask(amo, code=code)
@@ -129,6 +132,65 @@ async def test_subdomain_by_refresh_token(amo: Any) -> None:
     assert (await ask(amo, grant_type="refresh_token", refresh_token=refresh)).status_code == 200
     assert (await amo.client.get(path, headers={"X-Refresh-Token": refresh})).status_code == 401
     assert (await amo.client.get(path)).status_code == 401
+
+
+HERE = {"Host": "127.0.0.1:7001"}
+THERE = {"Host": "127.0.0.1:7002"}
+
+
+async def refresh_at(amo: Any, host: dict[str, str], token: str) -> httpx.Response:
+    body = exchange(grant_type="refresh_token", refresh_token=token)
+    answer: httpx.Response = await amo.client.post("/oauth2/access_token", json=body, headers=host)
+    return answer
+
+
+async def test_a_host_serves_its_own_account_only(amo: Any) -> None:
+    stranger = amo.sim.add_account("vasilek", "Василёк")
+    amo.sim.serve_at(amo.account, HERE["Host"])
+    amo.sim.serve_at(stranger, THERE["Host"])
+    with pytest.raises(ValueError, match="taken"):
+        amo.sim.serve_at(stranger, HERE["Host"])
+    at_home = await amo.rest("GET", "account", headers=HERE)
+    assert at_home.json()["_links"]["self"]["href"] == "http://127.0.0.1:7001/api/v4/account"
+    assert (await amo.rest("GET", "account", headers=THERE)).status_code == 401
+    assert (await amo.rest("GET", "account")).status_code == 200  # the test's port is nobody's own
+    code = amo.sim.issue_code(amo.account)
+    wrong = await amo.client.post("/oauth2/access_token", json=exchange(code=code), headers=THERE)
+    assert wrong.status_code == 400
+    right = await amo.client.post("/oauth2/access_token", json=exchange(code=code), headers=HERE)
+    assert right.status_code == 200
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_an_account_that_moved_is_found_by_its_refresh_token(amo: Any, status: int) -> None:
+    amo.switch(foreign_host_status=status)
+    amo.sim.api_host = "127.0.0.1:7000"
+    amo.sim.serve_at(amo.account, HERE["Host"])
+    access, refresh = amo.sim.issue_tokens(amo.account)
+    assert jwt.decode(access, options={"verify_signature": False})["api_domain"] == "127.0.0.1:7000"
+    amo.sim.rename_subdomain(amo.account, "lutik", THERE["Host"])
+    assert (await refresh_at(amo, HERE, refresh)).status_code == status
+    assert (await amo.rest("GET", "account", headers=HERE, token=access)).status_code == status
+    path, asking = "/oauth2/account/current/subdomain", {"X-Refresh-Token": refresh}
+    assert (await amo.client.get(path, headers={**asking, **THERE})).status_code == 404
+    found = await amo.client.get(path, headers={**asking, "Host": "127.0.0.1:7000"})
+    assert (found.json()["subdomain"], found.json()["domain"]) == ("lutik", THERE["Host"])
+    assert (await amo.rest("GET", "account", headers=THERE, token=access)).json()["subdomain"] == "lutik"
+    assert (await refresh_at(amo, THERE, refresh)).status_code == 200
+
+
+async def test_two_administrators_have_two_pairs(amo: Any) -> None:
+    second = amo.sim.add_user(amo.account, "Пётр", is_admin=True)
+    pairs = [amo.sim.issue_tokens(amo.account), amo.sim.issue_tokens(amo.account, second)]
+    assert len({len(refresh) for _, refresh in pairs}) == 2, "the length of a refresh token is not to be relied on"
+    amo.time += 60
+    assert (await ask(amo, grant_type="refresh_token", refresh_token=pairs[0][1])).status_code == 200
+    for access, _ in pairs:
+        assert (await amo.rest("GET", "account", token=access)).status_code == 200
+    assert (await ask(amo, grant_type="refresh_token", refresh_token=pairs[1][1])).status_code == 200
+    amo.sim.revoke_tokens(amo.account)
+    for access, _ in pairs:
+        assert (await amo.rest("GET", "account", token=access)).status_code == 401
 
 
 async def test_bearer_tokens(amo: Any) -> None:

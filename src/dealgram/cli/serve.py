@@ -68,6 +68,7 @@ async def _sandbox(settings: Settings) -> None:
         service_url = settings.public_url or f"http://127.0.0.1:{settings.port}"
         playground.send_hooks_to(service_url)
         world = build_world(playground.telegram, playground.amo)
+        await playground.open_host(world.account)
         page = await _serve_page(nursery, playground, settings, service_url)
         _explain(playground, world, page)
 
@@ -125,7 +126,9 @@ def _explain(playground: Playground, world: World, page: str) -> None:
         console.print(f"  {name}={value}", highlight=False, soft_wrap=True)
     code = playground.amo.issue_code(world.account)
     console.print("and connected, within 20 minutes, with")
-    console.print(f"  dealgram account connect {playground.amocrm_url} {code}", highlight=False, soft_wrap=True)
+    console.print(
+        f"  dealgram account connect {playground.url_of(world.account)} {code}", highlight=False, soft_wrap=True
+    )
     for bot, pipeline in world.bots:
         console.print(
             f"  echo {bot.token} | dealgram bot add {world.account.id} --pipeline {pipeline.id}",
