@@ -6,6 +6,7 @@ from dealgram.sandbox.amocrm.events import Change, Subscription
 from dealgram.sandbox.amocrm.hooks import HookFaults, HookRecord
 from dealgram.sandbox.amocrm.outgoing import Attachment
 from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration, SimPipeline, SimSource, SimUser
+from dealgram.sandbox.amocrm.server_calls import ServerCall
 from dealgram.sandbox.amocrm.simulator import AmoSimulator
 from dealgram.sandbox.amocrm.switches import Switches
 
@@ -17,6 +18,7 @@ __all__ = [
     "FeedItem",
     "HookFaults",
     "HookRecord",
+    "ServerCall",
     "SimAccount",
     "SimChannel",
     "SimChat",

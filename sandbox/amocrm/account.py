@@ -43,6 +43,7 @@ class SimAccount:
         self.uuid = ids.uuid()
         self.created_at = now
         self.is_paid = True
+        self.is_installed = False
         self.is_connected = False
         self.channel_title = ""
         self.is_time_window_disabled = False

@@ -26,6 +26,7 @@ _GRANTS = {
 
 
 def issue_code(world: World, account: SimAccount, user_id: int) -> str:
+    account.is_installed = True
     code = "def50200" + world.ids.secret(120)
     expires_at = world.now() + world.integration.code_s
     world.codes[code] = Token(account_id=account.id, user_id=user_id, expires_at=expires_at)
@@ -35,6 +36,7 @@ def issue_code(world: World, account: SimAccount, user_id: int) -> str:
 def issue_pair(world: World, account_id: int, user_id: int) -> tuple[str, str]:
     """A fresh access and refresh token. Expired tokens are forgotten here, so the tables stay small."""
     now = world.now()
+    world.accounts[account_id].is_installed = True
     for table in (world.access_tokens, world.refresh_tokens, world.codes):
         for stale in [token for token, grant in table.items() if grant.expires_at <= now]:
             del table[stale]

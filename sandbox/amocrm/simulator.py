@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 import orjson
 import trio
@@ -19,6 +20,7 @@ from quart_trio import QuartTrio
 from dealgram.sandbox.amocrm import (
     amojo,
     cards,
+    consent,
     messages,
     oauth,
     outgoing,
@@ -40,6 +42,7 @@ from dealgram.sandbox.amocrm.hooks import HookFaults, HookRecord, HookSender, Ho
 from dealgram.sandbox.amocrm.ids import Ids
 from dealgram.sandbox.amocrm.people import People
 from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration, SimUser
+from dealgram.sandbox.amocrm.server_calls import ServerCall, ServerCalls
 from dealgram.sandbox.amocrm.switches import Switches
 from dealgram.sandbox.amocrm.world import BODY_KEPT, RawRequest, RequestRecord, World
 from dealgram.sandbox.faults import FaultPlan
@@ -82,6 +85,7 @@ class AmoSimulator(People):
         )
         self.faults = FaultPlan()
         self._sender = HookSender(self.world, hook_url)
+        self._calls = ServerCalls(self.world)
         self._message_cap = message_cap
         self._router = rest.Router(
             rest_account.ROUTES,
@@ -142,6 +146,33 @@ class AmoSimulator(People):
         return self._sender.slow
 
     @property
+    def redirect_url(self) -> str | None:
+        """Where the service really serves the redirect URI; `integration.redirect_uri` is only compared."""
+        return self._calls.redirect_url
+
+    @redirect_url.setter
+    def redirect_url(self, url: str | None) -> None:
+        self._calls.redirect_url = url
+
+    @property
+    def uninstall_url(self) -> str | None:
+        """Where a removal is told; None tells nobody."""
+        return self._calls.uninstall_url
+
+    @uninstall_url.setter
+    def uninstall_url(self, url: str | None) -> None:
+        self._calls.uninstall_url = url
+
+    @property
+    def server_calls(self) -> Sequence[ServerCall]:
+        """What amoCRM's server asked the service for on installing and removing, with what became of it."""
+        return tuple(self._calls.log)
+
+    @property
+    def server_calls_pending(self) -> int:
+        return self._calls.pending
+
+    @property
     def violations(self) -> list[str]:
         return self.world.violations
 
@@ -164,9 +195,10 @@ class AmoSimulator(People):
         return self.world.events.subscribe(size)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Sends hooks and makes delayed messages visible, until cancelled."""
+        """Sends hooks, tells of removals and makes delayed messages visible, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sender.run)
+            nursery.start_soon(self._calls.run)
             nursery.start_soon(messages.show_later, self.world)
             task_status.started()
 
@@ -226,16 +258,46 @@ class AmoSimulator(People):
         """An access and a refresh token without the exchange of a code."""
         return oauth.issue_pair(self.world, account.id, (user or account.owner).id)
 
-    def uninstall(self, account: SimAccount) -> None:
-        """What switching the integration off does: tokens die and the channel is disconnected.
+    async def install(
+        self, account: SimAccount, user: SimUser | None = None, *, from_widget: bool = True
+    ) -> ServerCall:
+        """An administrator switches the widget on: amoCRM's server asks the redirect URI, once and for three seconds.
 
-        Whether a later installation finds its sources and chats again is a switch.
+        Whatever becomes of the call, the integration counts as installed. Raises ValueError for a plain user.
+        """
+        query = consent.grant(self.world, account, user or account.owner)
+        return await self._calls.installed(account, query | ({"from_widget": "1"} if from_widget else {}))
+
+    def authorize_url(self, state: str | None = None, mode: str | None = None) -> str:
+        """The address of the consent page, as the button on a site opens it."""
+        return consent.authorize_url(self.world, state, mode)
+
+    def consent(
+        self, account: SimAccount, state: str | None = None, user: SimUser | None = None, *, allow: bool = True
+    ) -> str:
+        """What a person decides on the consent page; returns the address the browser is sent to."""
+        address = self.redirect_url or self.integration.redirect_uri
+        return consent.decide(self.world, address, account if allow else None, user, state)
+
+    def consent_at(self, url: str, account: SimAccount, user: SimUser | None = None, *, allow: bool = True) -> str:
+        """The same at the consent page of this address, with the state it has. Raises Refused for a wrong address."""
+        split = urlsplit(url)
+        own = urlsplit(self.authorize_url())
+        if (split.scheme, split.netloc, split.path) != (own.scheme, own.netloc, own.path):
+            raise ValueError(f"{url} is not the consent page {own.geturl()}")
+        return self.consent(account, consent.asked(self.world, split.query).get("state"), user, allow=allow)
+
+    def uninstall(self, account: SimAccount) -> ServerCall | None:
+        """What switching the integration off does: tokens die, the channel is disconnected, the service is told.
+
+        Whether a later installation finds its sources and chats again is a switch. Returns the hook, which `run` sends.
         """
         oauth.revoke(self.world, account)
-        account.is_connected = False
+        account.is_connected = account.is_installed = False
         if self.world.switches.after_uninstall == "forgotten":
             account.forget_integration()
         self.world.events.publish("account", account_id=account.id)
+        return self._calls.uninstalled(account)
 
     def disconnect(self, account: SimAccount) -> None:
         """The channel is disconnected for this account, the tokens stay."""
@@ -352,6 +414,8 @@ class AmoSimulator(People):
         known = {
             ("POST", "/oauth2/access_token"): "oauth.access_token",
             ("GET", "/oauth2/account/current/subdomain"): "oauth.subdomain",
+            ("GET", consent.PATH): "oauth.consent",
+            ("POST", consent.DECISION): "oauth.decision",
         }
         return known.get((raw.method, raw.path), "unknown"), None
 
@@ -366,6 +430,10 @@ class AmoSimulator(People):
                 answer = oauth.access_token(world, raw)
             elif operation == "oauth.subdomain":
                 answer = oauth.current_subdomain(world, raw)
+            elif operation == "oauth.consent":
+                answer = consent.page(world, raw)
+            elif operation == "oauth.decision":
+                answer = consent.decision(world, raw, self.redirect_url or self.integration.redirect_uri)
             else:
                 raise refuse(404, f"{raw.method} {raw.path} is nothing that amoCRM serves")
         except Refused as refused:

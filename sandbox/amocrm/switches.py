@@ -37,7 +37,9 @@ class Switches:
     hook_newline: bool = False  # section 9: the body ends with a newline that is not signed
     hook_timeout_s: float = 5.0
 
-    # Removal of the integration
+    # Installation and removal of the integration
+    redirect_client_id: bool = False  # point 14: is `client_id` among the parameters of the redirect
+    uninstall_client: Literal["client_uuid", "client_id"] = "client_uuid"  # point 14
     after_uninstall: Literal["kept", "forgotten"] = "kept"  # point 26: sources, chats and their links
 
     # Tokens (section 2)

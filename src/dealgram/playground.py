@@ -113,6 +113,8 @@ class Playground:
     def send_hooks_to(self, service_url: str) -> None:
         """Tell amoCRM where the service listens."""
         self.amo.hook_url = f"{service_url}/amojo/{{scope_id}}"
+        self.amo.redirect_url = f"{service_url}/oauth/callback"
+        self.amo.uninstall_url = f"{service_url}/oauth/uninstalled"
 
     def settings(self, settings: Settings) -> Settings:
         """The settings of a service that plays here."""
