@@ -46,8 +46,9 @@ CALLBACK_LANE = "callback"
 class BotActor(OutboxActor):
     """See the module."""
 
-    def __init__(self, services: Services, bot_id: int) -> None:
+    def __init__(self, services: Services, account_id: int, bot_id: int) -> None:
         super().__init__(services)
+        self.account_id = account_id
         self._bot_id = bot_id
         self._posting: Posting
         self._sending: Sending
@@ -57,10 +58,9 @@ class BotActor(OutboxActor):
     async def activate(self) -> None:
         with self.context.dependency("database"):
             await self.services.journal.settled()
-            row = await bots.get(self.services.db, self._bot_id)
+            row = await bots.of_account(self.services.db, self.account_id, self._bot_id)
             if row is None:
                 raise Transient(f"bot {self._bot_id} is not in the database", retry_after_s=30)
-            self.account_id = row.account_id
             self._known = BotInfo.of_the_past(row)
             self._posting = Posting(self)
             self._sending = Sending(self, self._bot_id)
@@ -188,7 +188,7 @@ class BotActor(OutboxActor):
 
     def _bot(self) -> BotInfo:
         """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
-        return self.services.registry.bot(self._bot_id) or self._known
+        return self.services.registry.bot_of(self.account_id, self._bot_id) or self._known
 
     # amoCRM
 

@@ -104,7 +104,7 @@ class GroupActor(OutboxActor):
             if row is None:
                 raise Transient(f"group {self._group_id} is not in the database", retry_after_s=30)
             self.account_id = row.account_id
-            bot = await bots.get(self.services.db, row.bot_id)
+            bot = await bots.of_account(self.services.db, row.account_id, row.bot_id)
             if bot is None:
                 raise Transient(f"bot {row.bot_id} is not in the database", retry_after_s=30)
             self._known_bot = BotInfo.of_the_past(bot)
@@ -286,7 +286,7 @@ class GroupActor(OutboxActor):
 
     def _bot(self) -> BotInfo:
         """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
-        return self.services.registry.bot(self._state.row.bot_id) or self._known_bot
+        return self.services.registry.bot_of(self.account_id, self._state.row.bot_id) or self._known_bot
 
     def _opening(self, key: str, author: Author | None) -> Opening:
         """What it takes to open one of the group's conversations."""

@@ -24,12 +24,12 @@ class GroupDirectory:
     def __init__(self, db: Database, journal: Journal) -> None:
         self._db = db
         self._journal = journal
-        self._groups: OrderedDict[tuple[int, int], int] = OrderedDict()
+        self._groups: OrderedDict[tuple[int, int, int], int] = OrderedDict()
         self._heirs: dict[int, int] = {}
 
     async def group_of(self, account_id: int, bot_id: int, chat: Chat) -> int:
         """Our id of the group that a bot knows as ``chat``; a chat never seen before becomes a group."""
-        key = (bot_id, chat.id)
+        key = (account_id, bot_id, chat.id)
         if (known := self._groups.get(key)) is not None:
             self._groups.move_to_end(key)
             return known
@@ -44,8 +44,8 @@ class GroupDirectory:
         Raises:
             DatabaseUnavailable: nothing is changed.
         """
-        group = await groups.by_chat(self._db, bot_id, old)
-        stranger = await groups.by_chat(self._db, bot_id, new)
+        group = await groups.by_chat(self._db, account_id, bot_id, old)
+        stranger = await groups.by_chat(self._db, account_id, bot_id, new)
         if group is not None and stranger is not None and stranger.group_id != group.group_id:
             # From here on the stranger's actor writes its row no more; what it has submitted lands before the merger.
             self._heirs[stranger.group_id] = group.group_id
@@ -54,14 +54,14 @@ class GroupDirectory:
             # a failure further on does no harm.
             await self._journal.accept(await groups.inheritance(self._db, stranger.group_id, group.group_id))
         group_id = await groups.note_upgrade(self._db, account_id, bot_id, old, new, title)
-        self._remember((bot_id, old), group_id)
-        return self._remember((bot_id, new), group_id)
+        self._remember((account_id, bot_id, old), group_id)
+        return self._remember((account_id, bot_id, new), group_id)
 
     async def find_heir(self, group: Group) -> int | None:
         """The group that a merged one belongs to; None for a group that is not merged."""
         if group.status != "merged":
             return None
-        heir = await groups.by_chat(self._db, group.bot_id, group.chat_id)
+        heir = await groups.by_chat(self._db, group.account_id, group.bot_id, group.chat_id)
         if heir is None:
             return None
         self._heirs[group.group_id] = heir.group_id
@@ -71,7 +71,7 @@ class GroupDirectory:
         """As far as this node has heard, the group that a merged one belongs to."""
         return self._heirs.get(group_id)
 
-    def _remember(self, key: tuple[int, int], group_id: int) -> int:
+    def _remember(self, key: tuple[int, int, int], group_id: int) -> int:
         self._groups[key] = group_id
         if len(self._groups) > REMEMBERED_GROUPS:
             self._groups.popitem(last=False)

@@ -147,7 +147,7 @@ class GroupMenu:
         if self._account().settings.everyone_may_link or user_id == GROUP_ANONYMOUS_BOT:
             return True
         try:
-            bot = self._services.bot(self._state.row.bot_id)
+            bot = self._services.bot(self._account_id, self._state.row.bot_id)
             member = await self._services.telegram.bot(bot.token).get_chat_member(self._state.row.chat_id, user_id)
         except (Refused, Unauthorised, BotGoneError):
             return False
@@ -160,7 +160,7 @@ class GroupMenu:
                 continue
             group = await groups.get(self._services.db, self._account_id, link.group_id)
             if group is not None and group.chat_id == self._state.row.chat_id and group.status != "left":
-                bot = self._services.registry.bot(group.bot_id)
+                bot = self._services.registry.bot_of(self._account_id, group.bot_id)
                 return bot.username if bot is not None else str(group.bot_id)
         return None
 

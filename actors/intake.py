@@ -15,12 +15,18 @@ from collections.abc import Sequence
 import structlog
 
 from dealgram.actors.group_directory import GroupDirectory
-from dealgram.actors.names import account_address, bot_address, group_address, parse_conversation
+from dealgram.actors.names import (
+    PrivateConversation,
+    account_address,
+    bot_address,
+    group_address,
+    parse_conversation,
+)
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amojo import MessageHook, UnknownHook, parse_hook
 from dealgram.gateways.errors import BadPayload
 from dealgram.gateways.telegram import BadUpdate, Chat, Message, Update, chat_of, parse_update
-from dealgram.persistence import groups
+from dealgram.persistence import bots, groups
 from dealgram.persistence.database import Database
 from dealgram.persistence.entries import NewEntry
 from dealgram.persistence.journal import Journal
@@ -104,18 +110,22 @@ class Intake:
         conversation = parse_conversation(hook.conversation.client_id or "")
         if conversation is None:
             return account_address(account.account_id)
-        owner = conversation.owner
-        if owner.kind == "bot":
-            bot = self._registry.bot(int(owner.key))
-            ours = bot is not None and bot.account_id == account.account_id
+        if isinstance(conversation, PrivateConversation):
+            # Also a bot that was disconnected: its actor tells the manager so.
+            ours = await self._is_bot_of(account.account_id, conversation.bot_id)
         else:
-            ours = await groups.get(self._db, account.account_id, int(owner.key)) is not None
-        return owner if ours else account_address(account.account_id)
+            ours = await groups.get(self._db, account.account_id, conversation.group_id) is not None
+        return conversation.owner(account.account_id) if ours else account_address(account.account_id)
+
+    async def _is_bot_of(self, account_id: int, bot_id: int) -> bool:
+        if self._registry.bot_of(account_id, bot_id) is not None:
+            return True
+        return await bots.of_account(self._db, account_id, bot_id) is not None
 
     async def _address(self, bot: BotInfo, update: Update) -> Address:
         chat = chat_of(update)
         if chat is None or not chat.is_group:
-            return bot_address(bot.bot_id)
+            return bot_address(bot.account_id, bot.bot_id)
         if isinstance(update.payload, Message):
             if update.payload.migrate_from_chat_id is not None:
                 old = update.payload.migrate_from_chat_id

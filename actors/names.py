@@ -24,9 +24,16 @@ def account_address(account_id: int) -> Address:
     return Address("account", str(account_id))
 
 
-def bot_address(bot_id: int) -> Address:
-    """The actor of a Telegram bot: its private chats."""
-    return Address("bot", str(bot_id))
+def bot_address(account_id: int, bot_id: int) -> Address:
+    """The actor of a Telegram bot in an account: its private chats. A bot that moves to another account is another
+    actor there, so that nothing of the one account is ever done in the other."""
+    return Address("bot", f"{account_id}-{bot_id}")
+
+
+def read_bot_key(key: str) -> tuple[int, int]:
+    """Account and bot of a bot actor's address."""
+    account_id, _, bot_id = key.partition("-")
+    return int(account_id), int(bot_id)
 
 
 def group_address(group_id: int) -> Address:
@@ -44,9 +51,9 @@ class PrivateConversation:
     def __str__(self) -> str:
         return f"p{self.bot_id}-{self.user_id}"
 
-    @property
-    def owner(self) -> Address:
-        return bot_address(self.bot_id)
+    def owner(self, account_id: int) -> Address:
+        """The actor that the conversation belongs to."""
+        return bot_address(account_id, self.bot_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,8 @@ class GroupConversation:
         user = f"-u{self.user_id}" if self.user_id is not None else ""
         return f"g{self.group_id}{deal}{user}"
 
-    @property
-    def owner(self) -> Address:
+    def owner(self, account_id: int) -> Address:
+        """The actor that the conversation belongs to."""
         return group_address(self.group_id)
 
 

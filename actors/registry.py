@@ -132,6 +132,11 @@ class Registry:
     def bot(self, bot_id: int) -> BotInfo | None:
         return self._bots.get(bot_id)
 
+    def bot_of(self, account_id: int, bot_id: int) -> BotInfo | None:
+        """The bot, if it is this account that it is connected to."""
+        bot = self._bots.get(bot_id)
+        return bot if bot is not None and bot.account_id == account_id else None
+
     def bot_of_webhook(self, key: str) -> BotInfo | None:
         bot_id = self._webhooks.get(key)
         return None if bot_id is None else self._bots[bot_id]

@@ -57,7 +57,7 @@ class Sending:
         Raises:
             ChatMigrated: the group is a supergroup now; nothing was sent.
         """
-        bot = self._services.registry.bot(self._bot_id)
+        bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         if bot is None:
             return self._failed(body, texts.REASON_BOT_REMOVED)
         is_whole = await self._earlier_parts_arrived(body)
@@ -99,7 +99,7 @@ class Sending:
 
     async def say(self, body: Say, delivery: Delivery) -> tuple[Outcome, int | None]:
         """Send the bot's own words; gives the message's id as well, if it was sent."""
-        bot = self._services.registry.bot(self._bot_id)
+        bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         if bot is None:
             return DONE, None
         try:
@@ -160,7 +160,7 @@ class Sending:
             raise
 
     async def _repeatable(self, chat_id: int | None, call: Callable[[BotCalls], Awaitable[object]]) -> Outcome:
-        bot = self._services.registry.bot(self._bot_id)
+        bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         if bot is None:
             return DONE
         try:

@@ -93,13 +93,13 @@ class Services:
             raise AccountGone(f"account {account_id} is not connected", retry_after_s=30)
         return account
 
-    def bot(self, bot_id: int) -> BotInfo:
-        """The connected bot.
+    def bot(self, account_id: int, bot_id: int) -> BotInfo:
+        """The account's connected bot.
 
         Raises:
             BotGoneError: it was disconnected.
         """
-        bot = self.registry.bot(bot_id)
+        bot = self.registry.bot_of(account_id, bot_id)
         if bot is None:
             raise BotGoneError(f"bot {bot_id} is not connected")
         return bot

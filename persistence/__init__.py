@@ -3,7 +3,7 @@
 The names below are the package's surface. Repositories are modules of functions that take the database first::
 
     from dealgram.persistence import groups
-    group = await groups.by_chat(db, bot_id, chat_id)
+    group = await groups.by_chat(db, account_id, bot_id, chat_id)
 """
 
 from __future__ import annotations

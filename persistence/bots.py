@@ -8,8 +8,16 @@ from dealgram.persistence.tables import row_of
 
 
 async def get(db: Database, bot_id: int) -> Bot | None:
-    """The bot by Telegram's id of it; whoever acts for an account compares ``account_id``."""
-    record = await db.fetchrow(Bot.table.select("WHERE bot_id = $1"), bot_id)
+    """The bot where it is connected, else where it was last; whoever acts for an account takes `of_account`."""
+    record = await db.fetchrow(
+        Bot.table.select("WHERE bot_id = $1 ORDER BY status = 'removed', updated_at DESC LIMIT 1"), bot_id
+    )
+    return None if record is None else row_of(Bot, record)
+
+
+async def of_account(db: Database, account_id: int, bot_id: int) -> Bot | None:
+    """The bot as the account has it, or had it."""
+    record = await db.fetchrow(Bot.table.select("WHERE account_id = $1 AND bot_id = $2"), account_id, bot_id)
     return None if record is None else row_of(Bot, record)
 
 

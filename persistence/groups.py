@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from dealgram.persistence.database import Database
 from dealgram.persistence.entries import NewEntry
-from dealgram.persistence.errors import ForeignRowError
 from dealgram.persistence.records import Group
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import row_of
@@ -28,17 +27,15 @@ async def ensure(
 ) -> Group:
     """The group of this chat, inserted if it is new; an existing row, found through old chat ids too, is left as it is.
 
-    Outside the journal; safe to call again and from several tasks at once.
-
-    Raises:
-        ForeignRowError: the chat is known under another account.
+    Outside the journal; safe to call again and from several tasks at once. The same chat under another account, from
+    the time when the bot was connected there, is another group.
     """
-    group = await by_chat(db, bot_id, chat_id)
+    group = await by_chat(db, account_id, bot_id, chat_id)
     if group is None:
         await db.execute(
             "INSERT INTO groups (account_id, shard, bot_id, chat_id, title, kind, status)"
             " VALUES ($1, $2, $3, $4, $5, $6, 'member')"
-            " ON CONFLICT (bot_id, chat_id) WHERE status <> 'merged' DO NOTHING",
+            " ON CONFLICT (account_id, bot_id, chat_id) WHERE status <> 'merged' DO NOTHING",
             account_id,
             shard_of(account_id),
             bot_id,
@@ -46,9 +43,8 @@ async def ensure(
             clean(title),
             kind,
         )
-        group = await by_chat(db, bot_id, chat_id)
-    if group is None or group.account_id != account_id:
-        raise ForeignRowError("the group belongs to another account")
+        group = await by_chat(db, account_id, bot_id, chat_id)
+    assert group is not None, "groups are never deleted while their bot brings updates"
     return group
 
 
@@ -88,14 +84,15 @@ async def find(db: Database, group_id: int) -> Group | None:
     return None if record is None else row_of(Group, record)
 
 
-async def by_chat(db: Database, bot_id: int, chat_id: int) -> Group | None:
-    """The group a bot knows under this chat id, now or before it became a supergroup."""
+async def by_chat(db: Database, account_id: int, bot_id: int, chat_id: int) -> Group | None:
+    """The group an account's bot knows under this chat id, now or before it became a supergroup."""
     record = await db.fetchrow(
         Group.table.select(
-            "WHERE t.bot_id = $1 AND t.status <> 'merged' AND (t.chat_id = $2 OR t.group_id IN"
-            " (SELECT group_id FROM chat_aliases WHERE bot_id = $1 AND chat_id = $2))"
-            " ORDER BY t.chat_id = $2 DESC LIMIT 1"
+            "WHERE t.account_id = $1 AND t.bot_id = $2 AND t.status <> 'merged' AND (t.chat_id = $3 OR t.group_id IN"
+            " (SELECT group_id FROM chat_aliases WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3))"
+            " ORDER BY t.chat_id = $3 DESC LIMIT 1"
         ),
+        account_id,
         bot_id,
         chat_id,
     )
@@ -125,7 +122,7 @@ async def note_upgrade(
     known, that stranger is merged away (what was written in it: `inheritance`). The row's ``chat_id`` is left to the
     group's actor, who owns the row.
     """
-    group = await by_chat(db, bot_id, old_chat_id)
+    group = await by_chat(db, account_id, bot_id, old_chat_id)
     if group is None:
         group = await ensure(db, account_id, bot_id, new_chat_id, title, "supergroup")
 
@@ -140,8 +137,7 @@ async def note_upgrade(
         )
         await connection.executemany(
             "INSERT INTO chat_aliases (bot_id, chat_id, account_id, shard, group_id) VALUES ($1, $2, $3, $4, $5)"
-            " ON CONFLICT (bot_id, chat_id) DO UPDATE SET group_id = excluded.group_id"
-            " WHERE chat_aliases.account_id = excluded.account_id",
+            " ON CONFLICT (account_id, bot_id, chat_id) DO UPDATE SET group_id = excluded.group_id",
             [
                 (bot_id, chat_id, account_id, shard_of(account_id), group.group_id)
                 for chat_id in (old_chat_id, new_chat_id)

@@ -89,11 +89,14 @@ class User(Row):
     is_active: bool = True
 
 
-@stored("bots", key=("bot_id",), created_at=CREATED, updated_at=TOUCHED)
+@stored("bots", key=("account_id", "bot_id"), created_at=CREATED, updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot(Row):
-    """A Telegram bot connected to an account. ``bot_id`` is Telegram's id of the bot; ``troubles`` are what the
-    last check of its connection found wrong, by code."""
+    """A Telegram bot in an account, now or earlier: at most one account's row of a bot is not ``removed``.
+
+    ``bot_id`` is Telegram's id of the bot; ``troubles`` are what is wrong with its connection: by code, since when
+    and in which words (`actors.bot_troubles`). A removed bot keeps ``source_id`` and ``token`` until its source and
+    its webhook are gone. ``connecting`` is a claim that ends by itself (`bots.claim`)."""
 
     bot_id: int
     account_id: int
@@ -106,13 +109,14 @@ class Bot(Row):
     webhook_key: str
     webhook_secret: bytes
     intake: Literal["polling", "webhook"] = "polling"
-    status: Literal["active", "revoked", "removed"] = "active"
+    status: Literal["connecting", "active", "revoked", "removed"] = "active"
     can_read_all_group_messages: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
     troubles: Mapping[str, Any] = field(default_factory=dict)
     checked_at: datetime | None = None
+    removed_at: datetime | None = None
 
 
 @stored("groups", key=("group_id",), created_at=CREATED, updated_at=TOUCHED)
@@ -134,7 +138,7 @@ class Group(Row):
     updated_at: datetime | None = None
 
 
-@stored("chat_aliases", key=("bot_id", "chat_id"))
+@stored("chat_aliases", key=("account_id", "bot_id", "chat_id"))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatAlias(Row):
     """An old chat id of a group that became a supergroup."""
@@ -188,7 +192,7 @@ class Participant(Row):
     seen_at: datetime | None = None
 
 
-@stored("persons", key=("bot_id", "user_id"), seen_at=TOUCHED)
+@stored("persons", key=("account_id", "bot_id", "user_id"), seen_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person(Row):
     """A person who wrote to a bot in private."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dealgram.persistence.database import Database
 
 _SEALED_COLUMNS = (
-    ("accounts", "account_id", "access_token"),
-    ("accounts", "account_id", "refresh_token"),
-    ("bots", "bot_id", "token"),
-    ("bots", "bot_id", "webhook_secret"),
+    ("accounts", "account_id", "bigint", "access_token"),
+    ("accounts", "account_id", "bigint", "refresh_token"),
+    ("bots", "webhook_key", "text", "token"),
+    ("bots", "webhook_key", "text", "webhook_secret"),
 )
 _BATCH = 200
 
@@ -84,12 +84,13 @@ async def rotate_all(db: Database, box: SecretBox) -> int:
         SecretError: a value cannot be opened with the keys given; those before it are rotated already.
     """
     rotated = 0
-    for table, key, column in _SEALED_COLUMNS:
-        after: int | None = None
+    for table, key, key_type, column in _SEALED_COLUMNS:
+        after: int | str | None = None
         while True:
             records = await db.fetch(
                 f"SELECT {key} AS key, {column} AS sealed FROM {table}"
-                f" WHERE {column} IS NOT NULL AND ($1::bigint IS NULL OR {key} > $1) ORDER BY {key} LIMIT {_BATCH}",
+                f" WHERE octet_length({column}) > 0 AND ($1::{key_type} IS NULL OR {key} > $1)"
+                f" ORDER BY {key} LIMIT {_BATCH}",
                 after,
             )
             for record in records:

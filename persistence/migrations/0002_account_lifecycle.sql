@@ -44,3 +44,30 @@ ALTER TABLE links
     ADD COLUMN deal_state  text NOT NULL DEFAULT 'open' CHECK (deal_state IN ('open', 'won', 'lost', 'deleted')),
     ADD COLUMN pipeline_id bigint,
     ADD COLUMN reason      text;
+
+-- A bot can leave an account and be connected to another one. What it was in each is a row of its own, and everything
+-- that is known by a bot's id is known per account; that a bot serves one account at a time is held by the index.
+ALTER TABLE bots
+    DROP CONSTRAINT bots_pkey,
+    ADD PRIMARY KEY (account_id, bot_id),
+    DROP CONSTRAINT bots_status_check,
+    ADD CONSTRAINT bots_status_check CHECK (status IN ('connecting', 'active', 'revoked', 'removed')),
+    ADD COLUMN removed_at timestamptz;
+CREATE UNIQUE INDEX bots_connected ON bots (bot_id) WHERE status <> 'removed';
+DROP INDEX bots_account;
+
+DROP INDEX groups_chat;
+CREATE UNIQUE INDEX groups_chat ON groups (account_id, bot_id, chat_id) WHERE status <> 'merged';
+
+ALTER TABLE chat_aliases
+    DROP CONSTRAINT chat_aliases_pkey,
+    ADD PRIMARY KEY (account_id, bot_id, chat_id);
+
+ALTER TABLE persons
+    DROP CONSTRAINT persons_pkey,
+    ADD PRIMARY KEY (account_id, bot_id, user_id);
+
+-- The actor of a bot is that of a bot in an account: what waits for it goes along.
+UPDATE inbox SET address_key = account_id || '-' || address_key WHERE address_kind = 'bot';
+UPDATE outbox SET address_key = account_id || '-' || address_key WHERE address_kind = 'bot';
+UPDATE dead_letters SET address_key = account_id || '-' || address_key WHERE address_kind = 'bot';

@@ -27,6 +27,7 @@ from dealgram.actors.group import GroupActor
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import Installer
 from dealgram.actors.intake import Intake
+from dealgram.actors.names import read_bot_key
 from dealgram.actors.outbox import LookAgain
 from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
@@ -256,7 +257,7 @@ async def open_service(settings: Settings, *, limits: LimitSettings | None = Non
             )
             factories: dict[str, Callable[[Address], AccountActor | BotActor | GroupActor]] = {
                 "account": lambda address: AccountActor(services, int(address.key)),
-                "bot": lambda address: BotActor(services, int(address.key)),
+                "bot": lambda address: BotActor(services, *read_bot_key(address.key)),
                 "group": lambda address: GroupActor(services, int(address.key)),
             }
             kinds = [

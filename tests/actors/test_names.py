@@ -13,6 +13,7 @@ from dealgram.actors.names import (
     group_person_id,
     mirror_msgid,
     parse_conversation,
+    read_bot_key,
     service_msgid,
     source_external_id,
     telegram_msgid,
@@ -75,8 +76,9 @@ def test_what_we_never_issue_is_not_ours(text):
 
 
 def test_the_owner_of_a_conversation_is_the_actor_that_answers_for_it():
-    assert str(PrivateConversation(7, 5).owner) == "bot:7"
-    assert str(GroupConversation(3, 9, 5).owner) == "group:3"
+    assert str(PrivateConversation(7, 5).owner(31)) == "bot:31-7"
+    assert read_bot_key("31-7") == (31, 7)
+    assert str(GroupConversation(3, 9, 5).owner(31)) == "group:3"
 
 
 def test_names_are_what_the_documents_say():

@@ -366,7 +366,7 @@ async def all_told(play, words: dict[int, list[str]], said: list[str]) -> None:
 async def command(play):
     """Give the group's actor a command, as an operator does."""
     services = play.stage.service.services
-    group = await groups.by_chat(services.db, play.bot.id, play.chat.id)
+    group = await groups.by_chat(services.db, play.stage.account.account_id, play.bot.id, play.chat.id)
 
     async def give(one) -> None:
         await services.journal.accept([command_entry(group.account_id, group_address(group.group_id), one)])

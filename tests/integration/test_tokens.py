@@ -84,5 +84,5 @@ async def test_a_refused_refresh_token_asks_for_authorisation_and_loses_nothing(
     assert await stage.count("SELECT count(*) FROM dead_letters") == 0
     # An administrator authorises the integration anew: what waited goes out.
     await stage.playground.connect_account(stage.service, world.account)
-    await stage.service.system.restart(bot_address(world.sales_bot.id))
+    await stage.service.system.restart(bot_address(row.account_id, world.sales_bot.id))
     await stage.in_card(world.igor, "Подожду")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import asyncpg
 import pytest
 import trio
 
@@ -79,7 +80,7 @@ async def read(db, row):
         case User():
             return await users.by_amojo(db, 1, "u")
         case Bot():
-            return await bots.get(db, 3)
+            return await bots.of_account(db, 1, 3)
         case Group():
             return await groups.get(db, 1, 4)
         case Link():
@@ -116,6 +117,8 @@ async def test_a_key_of_another_account_is_refused(db, row):
     await records.upsert(db, row)
     foreign = replace(row, account_id=2)
     if "account_id" in row.table.key:
+        if isinstance(row, Bot):
+            foreign = replace(foreign, status="removed", webhook_key="another")  # connected to one account at a time
         await records.upsert(db, *([] if isinstance(row, Account) else [foreign]))
         return
     with pytest.raises(ForeignRowError):
@@ -174,10 +177,22 @@ async def test_ensuring_a_group_makes_one_whoever_asks(db):
             nursery.start_soon(ask, f"title {number}\x00")
     assert len({group.group_id for group in found}) == 1
     assert len({group.title for group in found}) == 1
-    with pytest.raises(ForeignRowError):
-        await groups.ensure(db, 2, 3, -7, "ours now", "group")
+    moved = await groups.ensure(db, 2, 3, -7, "the same bot's in its next account", "group")
     other = await groups.ensure(db, 2, 4, -7, "another bot's", "group")
-    assert other.group_id != found[0].group_id
+    assert len({found[0].group_id, moved.group_id, other.group_id}) == 3
+    assert (await groups.by_chat(db, 1, 3, -7)).group_id == found[0].group_id
+
+
+async def test_a_bot_is_connected_to_one_account_at_a_time(db):
+    bot = next(row for row in ROWS if isinstance(row, Bot))
+    await records.upsert(db, bot)
+    elsewhere = replace(bot, account_id=2, webhook_key="another")
+    for status in ("connecting", "active", "revoked"):
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await records.upsert(db, replace(elsewhere, status=status))
+    await records.upsert(db, replace(bot, status="removed"), elsewhere)
+    assert (await bots.get(db, 3)).account_id == 2
+    assert (await bots.of_account(db, 1, 3)).status == "removed"
 
 
 async def test_a_group_is_found_by_its_old_chat_id(db):
@@ -188,10 +203,10 @@ async def test_a_group_is_found_by_its_old_chat_id(db):
         ChatAlias(bot_id=3, chat_id=-7, account_id=1, group_id=group.group_id),
     )
     for chat_id in (-7, -1007):
-        found = await groups.by_chat(db, 3, chat_id)
+        found = await groups.by_chat(db, 1, 3, chat_id)
         assert found is not None
         assert (found.group_id, found.chat_id) == (group.group_id, -1007)
-    assert await groups.by_chat(db, 4, -7) is None
+    assert await groups.by_chat(db, 1, 4, -7) is None
     assert (await groups.ensure(db, 1, 3, -7, "Г", "group")).group_id == group.group_id
 
 

@@ -246,7 +246,7 @@ function activity(actor) {
 function known(telegram, amo) {
   const names = new Map();
   for (const bot of telegram?.bots || []) {
-    names.set(`bot:${bot.id}`, bot.name);
+    for (const account of amo?.accounts || []) names.set(`bot:${account.id}-${bot.id}`, bot.name);
     names.set(`poller:${bot.id}`, bot.name);
   }
   for (const account of amo?.accounts || []) names.set(`account:${account.id}`, account.name);
