@@ -18,6 +18,7 @@ CRM_EVENTS = (
     "restore_lead",
     "update_contact",
     "delete_contact",
+    "restore_contact",
     "responsible_lead",
     "add_talk",
     "update_talk",

@@ -1,4 +1,4 @@
-"""Deals (REST: leads), their links to contacts, and notes (amoCRM contract §12, §15)."""
+"""Deals (REST: leads) and their links to contacts (amoCRM contract §12)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from typing import Any
 
 import msgspec
 
-from dealgram.gateways.amocrm.session import Session, present
+from dealgram.gateways.amocrm.session import BATCH_LIMIT, Session, present
+from dealgram.gateways.errors import Refused
 from dealgram.gateways.lenient import Int64
+
+TOO_MANY_LINKS = 330  # amoCRM's error-codes page
 
 WON, LOST = 142, 143
 """Closed stages: the same ids in every pipeline."""
+
+
+class TooManyLinksError(Refused):
+    """A deal has as many contacts, or a contact as many deals, as amoCRM allows."""
 
 
 class LeadContact(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +84,11 @@ class NewLead:
         )
 
 
+def _is_too_many(error: Refused) -> bool:
+    """Where amoCRM puts the number is undocumented: as the code of the whole answer or of one item."""
+    return error.code == TOO_MANY_LINKS or any(f"code {TOO_MANY_LINKS})" in one for one in error.errors)
+
+
 class CreatedId(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a creation."""
 
@@ -87,9 +99,24 @@ class LeadCalls(Session):
     """Deals."""
 
     async def lead(self, lead_id: int, *, with_contacts: bool = True) -> Lead | None:
-        """One deal with its contacts; None if there is none of this id (or it is not to be seen)."""
+        """One deal with its contacts; None if there is none of this id: never was, deleted, or not to be seen."""
         query = [("with", "contacts")] if with_contacts else []
         return await self._one("lead", f"leads/{int(lead_id)}", Lead, query)
+
+    async def leads(self, lead_ids: Sequence[int]) -> list[Lead]:
+        """Those of the named deals (up to 50) that are there, with their contacts.
+
+        A hint: the filter by id belongs to a paid option (§12). An account without it may leave out deals that are
+        there, or answer with others, which are not passed on.
+        """
+        if len(lead_ids) > BATCH_LIMIT:
+            raise ValueError(f"at most {BATCH_LIMIT} deals at once")
+        if not lead_ids:
+            return []
+        query: list[tuple[str, str | int]] = [("filter[id][]", int(lead_id)) for lead_id in lead_ids]
+        query += [("with", "contacts"), ("limit", 250)]
+        wanted = set(lead_ids)
+        return [lead for lead in await self._list("leads", "leads", "leads", Lead, query) if lead.id in wanted]
 
     async def create_leads(self, leads: Sequence[NewLead]) -> list[int]:
         """Creates up to 50 deals; their ids in the order given.
@@ -105,34 +132,30 @@ class LeadCalls(Session):
         """Attaches contacts to a deal; attaching one twice changes nothing.
 
         Raises:
-            Refused: code 330 if the deal or a contact has too many links.
+            TooManyLinksError: the deal or a contact has too many links; nothing was attached.
         """
         body = [
             {"to_entity_id": contact_id, "to_entity_type": "contacts", "metadata": {"is_main": is_main}}
             for contact_id in contact_ids
         ]
-        if body:
+        if not body:
+            return
+        try:
             await self._call("link", "POST", f"leads/{int(lead_id)}/link", body=body, repeatable=True)
+        except Refused as error:
+            if not _is_too_many(error):
+                raise
+            refusal = TooManyLinksError(
+                error.detail,
+                service=error.service,
+                operation=error.operation,
+                code=TOO_MANY_LINKS,
+                errors=error.errors,
+            )
+            raise refusal from error
 
     async def unlink(self, lead_id: int, contact_ids: Sequence[int]) -> None:
         """Detaches contacts from a deal."""
         body = [{"to_entity_id": contact_id, "to_entity_type": "contacts"} for contact_id in contact_ids]
         if body:
             await self._call("unlink", "POST", f"leads/{int(lead_id)}/unlink", body=body, repeatable=True)
-
-    async def add_notes(self, lead_id: int, texts: Sequence[str], *, service: str = "dealgram") -> list[int]:
-        """Writes service notes into a deal's feed; their ids.
-
-        Raises:
-            OutcomeUnknown: they may have been written.
-        """
-        items = [
-            {
-                "entity_id": lead_id,
-                "note_type": "extended_service_message",
-                "params": {"service": service, "text": text},
-            }
-            for text in texts
-        ]
-        created = await self._change("add_notes", "POST", "leads/notes", "notes", CreatedId, items, repeatable=False)
-        return [one.id for one in created]

@@ -25,7 +25,7 @@ DEADLINE_S = 30.0
 BATCH_LIMIT = 50
 """Entities per request: the only number that the documentation names anywhere (§16)."""
 
-_PAGE_LIMIT = 250
+PAGE_LIMIT = 250
 _MOST_PAGES = 200
 _UNASKED_PAUSE_S = 1.0  # after a 429 that names no time
 _BLOCKED_PAUSE_S = 60.0  # after a 403 in HTML; asking on would prolong the block
@@ -154,16 +154,26 @@ class Session:
         """One page of `_embedded.{key}`; empty for 204. Items without what `kind` requires are left out."""
         return _embedded(await self._call(operation, "GET", path, query=query, repeatable=True), key, kind)
 
-    async def _pages(self, operation: str, path: str, key: str, kind: type[S], query: Query = ()) -> list[S]:
-        """All pages."""
+    async def _pages(
+        self,
+        operation: str,
+        path: str,
+        key: str,
+        kind: type[S],
+        query: Query = (),
+        *,
+        limit: int = PAGE_LIMIT,
+        most: int = _MOST_PAGES,
+    ) -> list[S]:
+        """All pages of ``limit`` items, at most ``most`` of them."""
         found: list[S] = []
-        async for page in self._each_page(operation, path, query):
+        async for page in self._each_page(operation, path, query, limit, most):
             found += _embedded(page, key, kind)
         return found
 
-    async def _each_page(self, operation: str, path: str, query: Query) -> AsyncIterator[Any]:
-        for number in range(1, _MOST_PAGES + 1):
-            page_query = (*query, ("page", number), ("limit", _PAGE_LIMIT))
+    async def _each_page(self, operation: str, path: str, query: Query, limit: int, most: int) -> AsyncIterator[Any]:
+        for number in range(1, most + 1):
+            page_query = (*query, ("page", number), ("limit", limit))
             page = await self._call(operation, "GET", path, query=page_query, repeatable=True)
             if page is None:
                 return
@@ -253,5 +263,7 @@ def _complaints(said: Mapping[str, Any]) -> list[str]:
             if isinstance(error, Mapping):
                 where = ".".join(str(part) for part in (entry.get("request_id"), error.get("path")) if part is not None)
                 what = error.get("detail") or error.get("code") or "?"
+                if str(error.get("code")).isdecimal() and what != error["code"]:
+                    what = f"{what} (code {error['code']})"
                 found.append(f"{where}: {what}")
     return found
