@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Contact
 from dealgram.persistence.tables import row_of
@@ -11,6 +13,27 @@ async def get(db: Database, account_id: int, user_id: int) -> Contact | None:
     """The contact of a Telegram user in this account, or None."""
     record = await db.fetchrow(Contact.table.select("WHERE account_id = $1 AND user_id = $2"), account_id, user_id)
     return None if record is None else row_of(Contact, record)
+
+
+async def of_users(db: Database, account_id: int, user_ids: Sequence[int]) -> dict[int, Contact]:
+    """The known contacts of these Telegram users, by user, in one query."""
+    if not user_ids:
+        return {}
+    records = await db.fetch(
+        Contact.table.select("WHERE account_id = $1 AND user_id = ANY($2::bigint[])"), account_id, list(user_ids)
+    )
+    return {row.user_id: row for row in (row_of(Contact, record) for record in records)}
+
+
+async def forget(db: Database, account_id: int, user_id: int, contact_id: int) -> bool:
+    """Forget that this contact is the user's; False if it was not known as theirs (any more)."""
+    tag = await db.execute(
+        "DELETE FROM contacts WHERE account_id = $1 AND user_id = $2 AND contact_id = $3",
+        account_id,
+        user_id,
+        contact_id,
+    )
+    return tag == "DELETE 1"
 
 
 async def by_contact(db: Database, account_id: int, contact_id: int) -> Contact | None:

@@ -33,3 +33,26 @@ async def for_group(db: Database, account_id: int, group_id: int) -> list[Conver
         group_id,
     )
     return [row_of(Conversation, record) for record in records]
+
+
+async def unclaimed(db: Database, account_id: int, limit: int = 1) -> list[Conversation]:
+    """Private conversations that were begun and whose contact is not known: their chats wait in the unsorted."""
+    records = await db.fetch(
+        Conversation.table.select(
+            "WHERE account_id = $1 AND contact_id IS NULL AND group_id IS NULL AND ready"
+            " ORDER BY updated_at DESC, conversation_id LIMIT $2"
+        ),
+        account_id,
+        limit,
+    )
+    return [row_of(Conversation, record) for record in records]
+
+
+async def adopted(db: Database, account_id: int, conversation_id: str, contact_id: int) -> None:
+    """A conversation has a contact; nothing else of its row is touched."""
+    await db.execute(
+        "UPDATE conversations SET contact_id = $3, updated_at = now() WHERE account_id = $1 AND conversation_id = $2",
+        account_id,
+        conversation_id,
+        contact_id,
+    )

@@ -209,7 +209,9 @@ class Person(Row):
 @stored("contacts", key=("account_id", "user_id"), created_at=CREATED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact(Row):
-    """The amoCRM contact of a Telegram user: one per user and account."""
+    """The amoCRM contact of a Telegram user: one per user and account.
+
+    ``name`` and ``username`` are what we last gave the contact, ``""`` and None where it is not ours to name."""
 
     account_id: int
     user_id: int

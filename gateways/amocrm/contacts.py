@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dealgram.gateways.amocrm.leads import CreatedId
-from dealgram.gateways.amocrm.session import BATCH_LIMIT, Session, present
+from dealgram.gateways.amocrm.session import BATCH_LIMIT, PAGE_LIMIT, Session, present
 from dealgram.gateways.lenient import Int64
 
 
@@ -43,6 +43,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     id: Int64
     name: str = ""
     is_deleted: bool = False
+    created_at: int = 0
     custom_fields_values: tuple[FieldValues, ...] | None = None
     embedded: _ContactEmbedded = msgspec.field(name="_embedded", default_factory=_ContactEmbedded)
 
@@ -114,6 +115,20 @@ class ContactCalls(Session):
         date at once; compare the field's value yourself (`Contact.values_of`)."""
         found = [("query", query), ("with", "leads"), ("limit", str(limit))]
         return await self._list("find_contacts", "contacts", "contacts", Contact, found)
+
+    async def newest_contacts(self, *, created_since_s: float, most: int = 2000) -> list[Contact]:
+        """The contacts made last, newest first, back to the first page that is wholly older than a Unix time.
+
+        No search: what amoCRM's index does not find yet is in this list (whether that lags too is undocumented).
+        """
+        found: list[Contact] = []
+        for number in range(1, most // PAGE_LIMIT + 1):
+            query = [("order[id]", "desc"), ("page", str(number)), ("limit", str(PAGE_LIMIT))]
+            page = await self._list("newest_contacts", "contacts", "contacts", Contact, query)
+            found += page
+            if len(page) < PAGE_LIMIT or all(contact.created_at < created_since_s for contact in page):
+                break
+        return found
 
     async def create_contacts(self, contacts: Sequence[ContactDraft]) -> list[int]:
         """Creates up to 50 contacts; their ids in the order given.

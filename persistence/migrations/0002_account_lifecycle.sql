@@ -71,3 +71,16 @@ ALTER TABLE persons
 UPDATE inbox SET address_key = account_id || '-' || address_key WHERE address_kind = 'bot';
 UPDATE outbox SET address_key = account_id || '-' || address_key WHERE address_kind = 'bot';
 UPDATE dead_letters SET address_key = account_id || '-' || address_key WHERE address_kind = 'bot';
+
+-- Contacts that amoCRM was asked to create, written before the request. Without contact_id: of unknown outcome.
+CREATE TABLE contact_claims (
+    account_id bigint NOT NULL,
+    value      text NOT NULL,
+    shard      smallint NOT NULL,
+    contact_id bigint,
+    begun_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, value)
+);
+-- Private chats whose contact amoCRM has not told yet (they are in the unsorted).
+CREATE INDEX conversations_unclaimed ON conversations (account_id, chat_uuid)
+    WHERE contact_id IS NULL AND group_id IS NULL AND ready;
