@@ -111,6 +111,8 @@ class ActorContext:
         concurrency: int = 16,
         bound: int = 64,
         attempts: int = 3,
+        is_background: Callable[[str], bool] | None = None,
+        background_concurrency: int | None = None,
         backoff: Backoff | None = None,
         soft_limit_s: float | None = None,
         hard_limit_s: float | None = None,
@@ -118,7 +120,9 @@ class ActorContext:
         """Open lanes that live as long as this instance. Best called once, in `activate`.
 
         At most `concurrency` lanes run at a time, each holds at most `bound` items in memory; `attempts` other
-        failures than `Transient` make an item dead. Limits default to those of the kind.
+        failures than `Transient` make an item dead. Limits default to those of the kind. Lanes whose name
+        `is_background` accepts run when no urgent one waits, at most `background_concurrency` of them at a time
+        (default: half of `concurrency`).
         """
         options = LaneOptions(
             run=run,
@@ -127,6 +131,8 @@ class ActorContext:
             concurrency=concurrency,
             bound=bound,
             attempts=attempts,
+            is_background=is_background,
+            background_concurrency=background_concurrency,
             backoff=backoff or self._incarnation.cell.kind.restart.backoff,
             soft_limit_s=soft_limit_s,
             hard_limit_s=hard_limit_s,

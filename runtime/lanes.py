@@ -5,6 +5,11 @@ its items in memory and reads the rest from its source when the window is empty.
 fails for now) holds no task and no place: a timer puts it back. Workers are tasks in the actor's own nursery, started
 when there is work and gone when there is none, so that an actor whose lanes are quiet pays for no task.
 
+A lane may be a background lane (mass sending beside what people wait for): urgent lanes go first whenever a place is
+free, and background lanes never hold more than their share of the places. So that they never starve either, one of
+them goes after `BACKGROUND_PATIENCE` urgent turns. With a source, a background lane holds nothing in memory but its
+name and the item in work, so ten thousand of them weigh little.
+
     idle ──put/wake──> ready ──worker──> running ──item done──> ready or idle
                          ^                  |
                          └──── waiting <────┘ Transient, or one of the first failures
@@ -38,6 +43,9 @@ _NOTHING: Final = 0
 _MORE: Final = 1  # the source has items after the last one that was held
 _ALL: Final = 2  # read the source from its beginning
 
+BACKGROUND_PATIENCE: Final = 16
+"""Urgent turns, one after the other, that a background lane which could run lets pass."""
+
 
 class LaneSource(Protocol[T]):
     """Where the items of lanes live. Whatever it raises counts as a failing dependency."""
@@ -61,6 +69,7 @@ class LaneHost(Protocol):
 
 class _Lane(Generic[T]):
     __slots__ = (
+        "background",
         "buried_for",
         "failures",
         "items",
@@ -74,8 +83,9 @@ class _Lane(Generic[T]):
         "waits",
     )
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, background: bool) -> None:
         self.name = name
+        self.background = background
         self.items: list[T] = []  # at most `bound`; the first one is in work while `running`
         self.last: T | None = None  # the item held last, after which the source is read on
         self.unread = _NOTHING
@@ -114,6 +124,8 @@ class LaneOptions(Generic[T]):
     concurrency: int = 16
     bound: int = 64
     attempts: int = 3
+    is_background: Callable[[str], bool] | None = None
+    background_concurrency: int | None = None
     backoff: Backoff = field(default_factory=Backoff)
     soft_limit_s: float | None = None
     hard_limit_s: float | None = None
@@ -129,15 +141,24 @@ class Lanes(Generic[T]):
     # Invariants:
     #   a lane is in `_lanes` iff it has work, runs or waits; at most one of ready, running, waiting holds for it
     #   items in memory <= bound per lane, all before those that are unread; running lanes <= workers <= concurrency
+    #   running background lanes <= their share; with a source, a background lane holds at most one item
+    #   while a lane that may run is ready, all workers are busy or one of them is about to look
     """
 
     def __init__(self, host: LaneHost, options: LaneOptions[T]) -> None:
         if options.concurrency < 1 or options.bound < 1 or options.attempts < 1:
             raise ValueError("lanes need a concurrency, a bound and attempts of at least 1")
+        share = options.background_concurrency
+        if share is not None and not 1 <= share <= options.concurrency:
+            raise ValueError("background lanes need a share of the concurrency of at least 1")
         self._host = host
         self._options = options
+        self._share = share if share is not None else max(1, options.concurrency // 2)
         self._lanes: dict[str, _Lane[T]] = {}
         self._ready: list[_Lane[T]] = []  # first come, first served; a list, since an idle deque weighs 700 bytes
+        self._background: list[_Lane[T]] = []  # the same for background lanes
+        self._passed = 0  # urgent turns since a background lane could have run
+        self._running_background = 0
         self._nursery: trio.Nursery | None = None
         self._workers = 0
         self._running = 0
@@ -156,8 +177,10 @@ class Lanes(Generic[T]):
                 raise ActorStopped(f"the lanes of {self._host.address} take no more items")
             return
         line = self._line(lane)
-        if line.unread != _NOTHING or line.reading or len(line.items) >= self._options.bound:
-            if self._options.source is None:
+        has_source = self._options.source is not None
+        full = len(line.items) >= self._options.bound
+        if line.unread != _NOTHING or line.reading or full or (line.background and has_source):
+            if not has_source:
                 raise MailboxFull(f"lane {lane!r} of {self._host.address} holds {self._options.bound} items")
             line.unread = max(line.unread, _MORE)
         else:
@@ -183,19 +206,20 @@ class Lanes(Generic[T]):
     def counts(self) -> LaneCounts:
         """Return how many lanes run, are queued and wait."""
         waiting = sum(lane.waiting for lane in self._lanes.values())
-        return LaneCounts(self._running, len(self._ready), waiting)
+        return LaneCounts(self._running, len(self._ready) + len(self._background), waiting)
 
     # --- for the runtime
 
     @property
     def quiet(self) -> bool:
         """Is there no need of a nursery now?"""
-        return self._workers == 0 and not self._ready
+        return self._workers == 0 and not self._ready and not self._background
 
     def attach(self, nursery: trio.Nursery) -> None:
         """Run workers in `nursery` until `detach`."""
         self._nursery = nursery
-        for _ in range(min(len(self._ready), self._options.concurrency)):
+        background = min(len(self._background), self._share)
+        for _ in range(min(len(self._ready) + background, self._options.concurrency)):
             self._start_worker()
 
     def detach(self) -> None:
@@ -206,6 +230,7 @@ class Lanes(Generic[T]):
         """Start nothing more; running items go on."""
         self._closed = True
         self._ready.clear()
+        self._background.clear()
 
     def abandon(self) -> None:
         """The instance is gone: what only this memory held becomes dead letters."""
@@ -216,13 +241,16 @@ class Lanes(Generic[T]):
                     self._dead_letter(line, item, Loss.STOPPED, line.buried_for)
         self._lanes.clear()
         self._ready.clear()
+        self._background.clear()
 
     # --- inside
 
     def _line(self, name: str) -> _Lane[T]:
         line = self._lanes.get(name)
         if line is None:
-            line = self._lanes[name] = _Lane(name)
+            is_background = self._options.is_background
+            line = _Lane(name, background=is_background is not None and is_background(name))
+            self._lanes[name] = line
         return line
 
     def _schedule(self, line: _Lane[T]) -> None:
@@ -231,12 +259,28 @@ class Lanes(Generic[T]):
         self._queue(line)
         if self._nursery is None:
             self._host.lanes_changed()
-        elif self._workers < self._options.concurrency:
-            self._start_worker()
+        else:
+            self._start_worker_if_needed()
 
     def _queue(self, line: _Lane[T]) -> None:
         line.queued = True
-        self._ready.append(line)
+        (self._background if line.background else self._ready).append(line)
+
+    def _next(self) -> _Lane[T] | None:
+        """Take the lane whose turn it is from its queue; None while nothing may run."""
+        may_background = bool(self._background) and self._running_background < self._share
+        if self._ready and not (may_background and self._passed >= BACKGROUND_PATIENCE):
+            self._passed = self._passed + 1 if may_background else 0
+            return self._ready.pop(0)
+        if not may_background:
+            return None
+        self._passed = 0
+        return self._background.pop(0)
+
+    def _start_worker_if_needed(self) -> None:
+        may_run = bool(self._ready) or (bool(self._background) and self._running_background < self._share)
+        if may_run and self._nursery is not None and self._workers < self._options.concurrency:
+            self._start_worker()
 
     def _start_worker(self) -> None:
         assert self._nursery is not None
@@ -247,15 +291,18 @@ class Lanes(Generic[T]):
         watch = self._host.new_watch(soft_s=self._options.soft_limit_s, hard_s=self._options.hard_limit_s)
         lane_watch.set(watch)
         try:
-            while self._ready:
-                line = self._ready.pop(0)
+            while (line := self._next()) is not None:
                 line.queued, line.running = False, True
                 self._running += 1
+                self._running_background += line.background
+                # A worker that turns from a background lane to an urgent one leaves a place of their share free.
+                self._start_worker_if_needed()
                 try:
                     wait_s = await self._turn(line, watch)
                 finally:
                     line.running = False
                     self._running -= 1
+                    self._running_background -= line.background
                 self._after_turn(line, wait_s)
                 await trio.lowlevel.checkpoint()
         finally:
@@ -269,6 +316,9 @@ class Lanes(Generic[T]):
         if not line.has_work:
             del self._lanes[line.name]
         elif wait_s > 0:
+            if line.background and self._options.source is not None and not line.failures and line.buried_for is None:
+                line.items.clear()  # while it waits it holds nothing: it is read again
+                line.unread = _ALL
             line.waiting = True
             self._host.services.alarms.set(trio.current_time() + wait_s, partial(self._wait_is_over, line))
         else:
@@ -280,9 +330,11 @@ class Lanes(Generic[T]):
             self._schedule(line)
 
     async def _turn(self, line: _Lane[T], watch: Watch) -> float:
-        """Work off one item, or read the source. Returns the seconds that the lane has to wait."""
+        """Work off one item, read from the source if need be. Returns the seconds that the lane has to wait."""
         if not line.items:
-            return await self._read(line, watch)
+            wait_s = await self._read(line, watch)
+            if wait_s > 0 or not line.items or self._closed:
+                return wait_s
         item = line.items[0]
         if line.buried_for is not None:
             return await self._bury(line, item, line.buried_for, watch)
@@ -318,10 +370,12 @@ class Lanes(Generic[T]):
         assert source is not None
         unread, line.unread = line.unread, _NOTHING
         after = line.last if unread == _MORE else None
+        # One more than a background lane holds tells whether there are more.
+        limit = 2 if line.background else bound
         found: list[T] = []
 
         async def read() -> None:
-            found.extend(await source.pending(line.name, after, bound))
+            found.extend(await source.pending(line.name, after, limit))
 
         line.reading = True
         try:
@@ -332,12 +386,15 @@ class Lanes(Generic[T]):
             line.unread = max(line.unread, unread)
             self._host.lane_failed(Failure.of(outcome.error))
             return self._pause_s(line, judge(outcome.error).retry_after_s)
-        line.waits = 0
+        if not line.background or not found:
+            line.waits = 0  # else the waits are those of its first item, which is only being read again
+        if len(found) >= limit:
+            line.unread = max(line.unread, _MORE)
+        if line.background:
+            del found[1:]
         if found:
             line.items.extend(found)
             line.last = found[-1]
-        if len(found) >= bound:
-            line.unread = max(line.unread, _MORE)
         return 0.0
 
     def _finish(self, line: _Lane[T]) -> None:
@@ -370,10 +427,13 @@ class Lanes(Generic[T]):
         """Raise AssertionError if one of the invariants above does not hold."""
         assert 0 <= self._running <= self._workers <= self._options.concurrency
         assert self._running == sum(line.running for line in self._lanes.values())
+        background = sum(line.running and line.background for line in self._lanes.values())
+        assert self._running_background == background <= self._share
         for line in self._lanes.values():
-            assert len(line.items) <= self._options.bound
+            held = 1 if line.background and self._options.source is not None else self._options.bound
+            assert len(line.items) <= held
             if not self._closed:
-                assert line.queued == any(other is line for other in self._ready)
+                assert line.queued == any(other is line for other in (*self._ready, *self._background))
                 assert line.queued + line.running + line.waiting == 1
 
 
