@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import trio
 
 _EPSILON = 1e-9  # rounding of the clock must not cost a waiter another round
+
+BACKGROUND_PATIENCE: Final = 16
+"""Urgent waiters, one after the other, that a background waiter lets pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +23,47 @@ class TokenBucketStatistics:
     pause_left_s: float
 
 
-class TokenBucket:
-    """At most `burst` tokens at once, refilled with `rate_per_s`. Waiters are served strictly in order of arrival.
+class _Waiter:
+    """A task in line. A wake-up while it does not sleep is not missed: it looks whether it is the head first."""
 
-    A cancelled waiter takes nothing and holds nobody up. A pause (the other side said "not before ...") stops
-    everybody until its end; tokens go on collecting meanwhile.
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event: trio.Event | None = None
+
+    async def sleep(self) -> None:
+        self._event = trio.Event()
+        await self._event.wait()
+
+    def wake(self) -> None:
+        if self._event is not None:
+            self._event.set()
+
+
+class TokenBucket:
+    """At most `burst` tokens at once, refilled with `rate_per_s`.
+
+    Waiters are served in order of arrival, urgent ones before background ones. So that these never starve, one of them
+    is served after `BACKGROUND_PATIENCE` urgent waiters that passed it. A cancelled waiter takes nothing and holds
+    nobody up. A pause (the other side said "not before ...") stops everybody until its end; tokens go on collecting
+    meanwhile.
 
     # Invariants:
     #   0 <= available <= burst
+    #   the head sleeps until its tokens are there, the others until whoever leaves wakes the new head
     """
 
-    __slots__ = ("_acquired", "_burst", "_paused_until", "_rate_per_s", "_seen_at", "_tokens", "_turn", "_waiting")
+    __slots__ = (
+        "_acquired",
+        "_background",
+        "_burst",
+        "_passed",
+        "_paused_until",
+        "_rate_per_s",
+        "_seen_at",
+        "_tokens",
+        "_urgent",
+    )
 
     def __init__(self, rate_per_s: float, burst: float) -> None:
         if rate_per_s <= 0 or burst <= 0:
@@ -39,29 +73,54 @@ class TokenBucket:
         self._tokens = float(burst)
         self._seen_at: float | None = None
         self._paused_until = 0.0
-        self._turn = trio.Lock()
-        self._waiting = 0
+        # Lists, since idle buckets are many and waiters few: an empty deque weighs 700 bytes.
+        self._urgent: list[_Waiter] = []
+        self._background: list[_Waiter] = []
+        self._passed = 0  # urgent waiters served, one after the other, while a background one waited
         self._acquired = 0.0
 
-    async def acquire(self, tokens: float = 1.0) -> None:
+    async def acquire(self, tokens: float = 1.0, *, background: bool = False) -> None:
         """Wait for `tokens` and take them. Raises ValueError for more than the bucket can ever hold."""
         self._check(tokens)
-        self._waiting += 1
+        line = self._background if background else self._urgent
+        waiter = _Waiter()
+        line.append(waiter)
+        slept = False
         try:
-            async with self._turn:
-                while (wait_s := self._wait_s(tokens)) > 0:  # noqa: ASYNC110 - time passes, or a pause is prolonged
-                    await trio.sleep(wait_s)
-                self._take(tokens)
+            await trio.lowlevel.checkpoint_if_cancelled()
+            while True:
+                if self._head() is not waiter:
+                    await waiter.sleep()
+                elif (wait_s := self.wait_s(tokens)) > 0:
+                    await trio.sleep(wait_s)  # time passes, or a pause is prolonged, or an urgent waiter comes
+                else:
+                    break
+                slept = True
+            self._take(tokens)
+            self._passed = self._passed + 1 if not background and self._background else 0
         finally:
-            self._waiting -= 1
+            line.remove(waiter)
+            if not self._background:
+                self._passed = 0
+            if (head := self._head()) is not None:
+                head.wake()
+        if not slept:
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     def try_acquire(self, tokens: float = 1.0) -> bool:
         """Take `tokens` if that needs no waiting and overtakes nobody; else return False."""
         self._check(tokens)
-        if self._waiting or self._wait_s(tokens) > 0:
+        if self._urgent or self._background or self.wait_s(tokens) > 0:
             return False
         self._take(tokens)
         return True
+
+    def wait_s(self, tokens: float = 1.0) -> float:
+        """Return the seconds until `tokens` are there and no pause holds them; 0 for now. Says nothing of waiters."""
+        now = self._refill()
+        missing = tokens - self._tokens
+        wait_s = missing / self._rate_per_s if missing > _EPSILON else 0.0
+        return max(wait_s, self._paused_until - now)
 
     def pause_until(self, at: float) -> None:
         """Give out nothing before trio time `at`. An earlier end than that of a running pause changes nothing."""
@@ -74,7 +133,14 @@ class TokenBucket:
     def statistics(self) -> TokenBucketStatistics:
         """Return the present figures."""
         now = self._refill()
-        return TokenBucketStatistics(self._waiting, self._tokens, self._acquired, max(0.0, self._paused_until - now))
+        waiting = len(self._urgent) + len(self._background)
+        return TokenBucketStatistics(waiting, self._tokens, self._acquired, max(0.0, self._paused_until - now))
+
+    def _head(self) -> _Waiter | None:
+        """Whose turn it is."""
+        if self._background and (not self._urgent or self._passed >= BACKGROUND_PATIENCE):
+            return self._background[0]
+        return self._urgent[0] if self._urgent else None
 
     def _check(self, tokens: float) -> None:
         if not 0 < tokens <= self._burst:
@@ -87,16 +153,10 @@ class TokenBucket:
         self._seen_at = now
         return now
 
-    def _wait_s(self, tokens: float) -> float:
-        now = self._refill()
-        missing = tokens - self._tokens
-        wait_s = missing / self._rate_per_s if missing > _EPSILON else 0.0
-        return max(wait_s, self._paused_until - now)
-
     def _take(self, tokens: float) -> None:
         self._tokens = max(0.0, self._tokens - tokens)
         self._acquired += tokens
 
     def _check_invariants(self) -> None:
         assert 0 <= self._tokens <= self._burst
-        assert self._waiting >= 0
+        assert self._passed <= BACKGROUND_PATIENCE

@@ -1,8 +1,9 @@
-"""Token buckets: the rate is kept over every window, in order of arrival, whoever is cancelled."""
+"""Token buckets: the rate is kept over every window, in order of arrival, urgent before background."""
 
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.runtime import TokenBucket
+from dealgram.runtime.rate_limit import BACKGROUND_PATIENCE
 
 
 async def test_a_burst_then_the_rate(autojump_clock):
@@ -123,3 +125,110 @@ def test_no_window_ever_holds_more_than_burst_plus_rate(rate, burst, arrivals, s
     for i, start in enumerate(taken):
         for j in range(i, len(taken)):
             assert j - i + 1 <= burst + rate * (taken[j] - start) + 1e-6
+
+
+async def test_urgent_waiters_go_before_background_ones_and_each_in_order_of_arrival(autojump_clock):
+    bucket = TokenBucket(1, 1)
+    assert bucket.try_acquire()
+    served = []
+
+    async def take(name: str, *, background: bool) -> None:
+        await bucket.acquire(background=background)
+        served.append((name, trio.current_time()))
+
+    async with trio.open_nursery() as nursery:
+        for name, background in (("b1", True), ("b2", True), ("u1", False), ("b3", True), ("u2", False)):
+            nursery.start_soon(lambda name=name, background=background: take(name, background=background))
+            await trio.testing.wait_all_tasks_blocked()
+    assert served == [("u1", 1), ("u2", 2), ("b1", 3), ("b2", 4), ("b3", 5)]
+
+
+async def test_a_background_waiter_is_never_passed_by_more_than_its_patience(autojump_clock):
+    bucket = TokenBucket(1, 1)
+    assert bucket.try_acquire()
+    served = []
+
+    async def take(name: str, *, background: bool) -> None:
+        await bucket.acquire(background=background)
+        served.append(name)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: take("b", background=True))
+        for _ in range(3 * BACKGROUND_PATIENCE):
+            nursery.start_soon(lambda: take("u", background=False))
+        await trio.sleep(5)
+        nursery.start_soon(lambda: take("late", background=True))
+    expected = (
+        ["u"] * BACKGROUND_PATIENCE + ["b"] + ["u"] * BACKGROUND_PATIENCE + ["late"] + ["u"] * BACKGROUND_PATIENCE
+    )
+    assert served == expected
+
+
+async def test_a_background_waiter_takes_what_no_urgent_one_wants_and_gives_way_while_it_waits(autojump_clock):
+    bucket = TokenBucket(1, 1)
+    bucket.pause_for(10)
+    served = []
+
+    async def take(name: str, *, background: bool) -> None:
+        await bucket.acquire(background=background)
+        served.append((name, trio.current_time()))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: take("b", background=True))
+        await trio.sleep(5)
+        with trio.move_on_after(1):
+            await bucket.acquire()  # it is ahead, and gives up
+        nursery.start_soon(lambda: take("u", background=False))
+    assert served == [("u", 10), ("b", 11)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.3, 1.0, 4.0]), st.booleans(), st.booleans()), min_size=1, max_size=80),
+    st.integers(0, 2**32),
+)
+def test_priorities_keep_order_lose_nobody_and_starve_nobody(arrivals, seed):
+    """Each arrival: how long after the one before, whether it is background, whether it may give up."""
+    story: list[tuple[str, bool, int]] = []
+    settled: set[int] = set()
+
+    async def main() -> None:
+        bucket = TokenBucket(2, 2)
+        rng = random.Random(seed)
+
+        async def take(number: int, *, background: bool, patience_s: float) -> None:
+            with trio.move_on_after(patience_s) as scope:
+                await bucket.acquire(background=background)
+                story.append(("served", background, number))
+            if scope.cancelled_caught:
+                story.append(("left", background, number))
+            settled.add(number)
+
+        async with trio.open_nursery() as nursery:
+            for number, (gap, background, hasty) in enumerate(arrivals):
+                await trio.sleep(gap)
+                patience_s = rng.random() * 3 if hasty else 1e6
+                story.append(("came", background, number))
+                nursery.start_soon(partial(take, number, background=background, patience_s=patience_s))
+                await trio.testing.wait_all_tasks_blocked()
+                bucket._check_invariants()
+        assert bucket.statistics().waiting == 0
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert settled == set(range(len(arrivals)))
+    waiting: dict[bool, list[int]] = {False: [], True: []}
+    passed = 0
+    for what, background, number in story:
+        if what == "came":
+            waiting[background].append(number)
+            continue
+        if what == "served":
+            assert waiting[background][0] == number, "first come, first served within a priority"
+            if background:
+                assert not waiting[False] or passed >= BACKGROUND_PATIENCE, "an urgent waiter was passed"
+                passed = 0
+            elif waiting[True]:
+                passed += 1
+                assert passed <= BACKGROUND_PATIENCE, "the background starves"
+        waiting[background].remove(number)
+        if not waiting[True]:
+            passed = 0
