@@ -10,6 +10,7 @@ When an ``accept_*`` method returns, what it was given is in the journal.
 from __future__ import annotations
 
 import enum
+import secrets
 from collections.abc import Sequence
 
 import structlog
@@ -23,6 +24,7 @@ from dealgram.actors.names import (
     parse_conversation,
 )
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
+from dealgram.gateways.amocrm import parse_crm_hook
 from dealgram.gateways.amojo import MessageHook, UnknownHook, parse_hook
 from dealgram.gateways.errors import BadPayload
 from dealgram.gateways.telegram import BadUpdate, Chat, Message, Update, chat_of, parse_update
@@ -33,6 +35,8 @@ from dealgram.persistence.journal import Journal
 from dealgram.runtime import Address
 
 log = structlog.get_logger(__name__)
+
+CRM_SOURCE = "crm"
 
 
 class Accepted(enum.Enum):
@@ -104,6 +108,39 @@ class Intake:
         )
         (entry_id,) = await self._journal.accept([entry])
         return Accepted.DUPLICATE if entry_id is None else Accepted.NEW
+
+    async def accept_crm_hook(self, account: AccountInfo, raw: bytes) -> Accepted:
+        """Commit a CRM hook that came to the account's own address. One that says nothing to us is let go.
+
+        Hooks have no id, and the same body may come twice for good reasons: every one is taken in. What follows from
+        it is looked up in amoCRM, so a repetition does no harm.
+
+        Raises:
+            BadPayload: no CRM hook at all, or one of another account.
+            DatabaseUnavailable: not committed; amoCRM repeats it.
+        """
+        hook = parse_crm_hook(raw)
+        if hook.account_id is not None:
+            ours = hook.account_id == account.account_id
+        else:
+            # Some bodies name the account by its subdomain only. Where the id is told, it alone counts: an account
+            # that changed its subdomain is the same account.
+            ours = hook.subdomain == account.row.subdomain or not (hook.events or hook.subdomain)
+        if not ours:
+            raise BadPayload("the hook belongs to another account")
+        if hook.cut:
+            log.warning("a CRM hook was read in part only, it is too long", account=account.account_id)
+        if not hook.events:
+            return Accepted.IGNORED
+        entry = NewEntry(
+            account_id=account.account_id,
+            address=account_address(account.account_id),
+            source=CRM_SOURCE,
+            source_key=secrets.token_hex(16),
+            payload=raw,
+        )
+        await self._journal.accept([entry])
+        return Accepted.NEW
 
     async def _owner(self, account: AccountInfo, hook: MessageHook) -> Address:
         """The actor of a hook's conversation; the account itself for a conversation that is none of ours."""

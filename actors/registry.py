@@ -87,6 +87,7 @@ class Registry:
         self._box = box
         self._accounts: Mapping[int, AccountInfo] = {}
         self._scopes: Mapping[str, int] = {}
+        self._crm_hooks: Mapping[str, int] = {}
         self._bots: Mapping[int, BotInfo] = {}
         self._webhooks: Mapping[str, int] = {}
         self._listeners: list[Callable[[], None]] = []
@@ -110,6 +111,7 @@ class Registry:
         changed = found != self._accounts or bots != self._bots
         self._accounts, self._bots = found, bots
         self._scopes = {info.scope_id: info.account_id for info in found.values() if info.scope_id}
+        self._crm_hooks = {info.row.hook_key: info.account_id for info in found.values() if info.row.hook_key}
         self._webhooks = {bot.row.webhook_key: bot.bot_id for bot in bots.values() if bot.row.webhook_key}
         if changed:
             for listener in self._listeners:
@@ -124,6 +126,11 @@ class Registry:
 
     def account_of_scope(self, scope_id: str) -> AccountInfo | None:
         account_id = self._scopes.get(scope_id)
+        return None if account_id is None else self._accounts[account_id]
+
+    def account_of_crm_hook(self, key: str) -> AccountInfo | None:
+        """The account whose CRM webhooks come to an address that ends in ``key``."""
+        account_id = self._crm_hooks.get(key)
         return None if account_id is None else self._accounts[account_id]
 
     def accounts(self) -> tuple[AccountInfo, ...]:

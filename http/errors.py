@@ -25,6 +25,7 @@ _CODES = {
     405: "method_not_allowed",
     408: "body_too_slow",
     413: "body_too_large",
+    415: "unsupported_media_type",
     500: "internal_error",
     503: "unavailable",
 }

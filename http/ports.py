@@ -46,6 +46,13 @@ class HookScope:
     account_id: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookAccount:
+    """The amoCRM account behind the address of its CRM webhooks."""
+
+    account_id: int
+
+
 class Intake(Protocol):
     """The durable way in for hooks."""
 
@@ -63,6 +70,12 @@ class Intake(Protocol):
 
     async def accept_amojo(self, scope: HookScope, raw: bytes) -> HookOutcome:
         """Commit one verified chat hook. Raises `Transient`, or `Permanent` when it is not a chat hook at all."""
+
+    async def crm_account(self, key: str) -> HookAccount | None:
+        """Find the account whose CRM webhooks come to this key. Raises `Transient` when it cannot be known."""
+
+    async def accept_crm(self, account: HookAccount, raw: bytes) -> HookOutcome:
+        """Commit one CRM hook. Raises `Transient`, or `Permanent` when it is none, or another account's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import trio
 
 from dealgram.actors.intake import Accepted
 from dealgram.actors.polling import PollerSnapshot
-from dealgram.http.ports import HookBot, HookOutcome, HookScope, NotReady, OutboxFigures
+from dealgram.http.ports import HookAccount, HookBot, HookOutcome, HookScope, NotReady, OutboxFigures
 from dealgram.persistence import accounts, bots
 from dealgram.persistence.writer import WriterStatistics
 from dealgram.runtime import ActorSnapshot, Address, Failure, LaneCounts, LoopLag, SystemSnapshot, Transient
@@ -87,6 +87,19 @@ class ServicePorts:
         if account is None:
             raise Transient("the account was disconnected a moment ago")
         return _OUTCOMES[await self._service.intake.accept_hook(account, raw)]
+
+    async def crm_account(self, key: str) -> HookAccount | None:
+        account = self._registry.account_of_crm_hook(key)
+        if account is None and await accounts.by_hook_key(self._service.services.db, key) is not None:
+            await self._registry.refresh()
+            account = self._registry.account_of_crm_hook(key)
+        return HookAccount(account_id=account.account_id) if account else None
+
+    async def accept_crm(self, account: HookAccount, raw: bytes) -> HookOutcome:
+        known = self._registry.account(account.account_id)
+        if known is None:
+            raise Transient("the account was disconnected a moment ago")
+        return _OUTCOMES[await self._service.intake.accept_crm_hook(known, raw)]
 
     # Health
 

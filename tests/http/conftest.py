@@ -14,6 +14,7 @@ import trio
 
 from dealgram.http.app import create_app
 from dealgram.http.ports import (
+    HookAccount,
     HookBot,
     HookOutcome,
     HookScope,
@@ -38,6 +39,7 @@ class FakeIntake:
 
     bots: dict[str, HookBot] = field(default_factory=dict)
     scopes: dict[str, HookScope] = field(default_factory=dict)
+    crm_accounts: dict[str, HookAccount] = field(default_factory=dict)
     committed: list[bytes] = field(default_factory=list)
     outcome: HookOutcome = HookOutcome.ACCEPTED
     look_up: Callable[[], Awaitable[None]] = _at_once
@@ -61,6 +63,13 @@ class FakeIntake:
         return self.scopes.get(scope_id)
 
     async def accept_amojo(self, scope: HookScope, raw: bytes) -> HookOutcome:
+        return await self._accept(raw)
+
+    async def crm_account(self, key: str) -> HookAccount | None:
+        await self.look_up()
+        return self.crm_accounts.get(key)
+
+    async def accept_crm(self, account: HookAccount, raw: bytes) -> HookOutcome:
         return await self._accept(raw)
 
     async def _accept(self, raw: bytes) -> HookOutcome:
@@ -190,6 +199,7 @@ def services() -> HttpServices:
         intake=FakeIntake(
             bots={"key-of-bot-700": HookBot(bot_id=700, account_id=1, secret="the-secret-token")},
             scopes={"channel_account": HookScope(scope_id="channel_account", account_id=1)},
+            crm_accounts={"key-of-account-1": HookAccount(account_id=1)},
         ),
         health=FakeHealth(),
         metrics=FakeMetrics(),
