@@ -25,7 +25,8 @@ class Account(Row):
 
     ``api_domain`` names the account's cluster, where its address can be asked for after it moved. ``hook_key`` is the
     unguessable end of the address that CRM webhooks of this account come to. ``trouble`` is what amoCRM refuses the
-    account for at the moment (see `gateways.gate`), None when all is well.
+    account for at the moment (see `gateways.gate`), None when all is well. ``telegram_field_id`` and ``link_field_id``
+    are the contact fields of the Telegram ID and of the link to the person's profile.
     """
 
     account_id: int
@@ -51,6 +52,24 @@ class Account(Row):
     trouble_since: datetime | None = None
     reauthorise_since: datetime | None = None
     uninstalled_at: datetime | None = None
+    link_field_id: int | None = None
+
+
+@stored("installations", key=("install_key",), created_at=CREATED, updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation(Row):
+    """What became of a code that amoCRM gave on an installation (``install_key`` is the code's digest).
+
+    ``account_id`` is 0, since whose code it was is known only afterwards: ``installed_id``."""
+
+    install_key: str
+    account_id: int = 0
+    host: str
+    state: Literal["pending", "done", "failed"] = "pending"
+    detail: str | None = None
+    installed_id: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @stored("setup_steps", key=("account_id", "step"), updated_at=TOUCHED)

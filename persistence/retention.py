@@ -17,6 +17,7 @@ DEDUPE_WINDOW_S = 2 * DAY_S
 # Replies and edits reach back: Telegram lets a bot edit for 48 hours, people answer to old messages for much longer.
 MESSAGES_KEEP_S = 400 * DAY_S
 DEAD_LETTERS_KEEP_S = 30 * DAY_S
+INSTALLATIONS_KEEP_S = 90 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Purged:
     outbox: int
     messages: int
     dead_letters: int
+    installations: int = 0
 
 
 async def purge(
@@ -53,6 +55,7 @@ async def purge(
         ),
         messages=await _delete(db, "messages", "created_at", messages_keep_s, batch),
         dead_letters=await _delete(db, "dead_letters", "resolved_at", dead_letters_keep_s, batch),
+        installations=await _delete(db, "installations", "updated_at", INSTALLATIONS_KEEP_S, batch),
     )
 
 

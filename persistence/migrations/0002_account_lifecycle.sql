@@ -6,12 +6,31 @@ ALTER TABLE accounts
     ADD COLUMN drive_url         text,
     ADD COLUMN is_technical      boolean NOT NULL DEFAULT false,
     ADD COLUMN hook_key          text,
+    ADD COLUMN link_field_id     bigint,
     ADD COLUMN trouble           text,
     ADD COLUMN trouble_detail    text,
     ADD COLUMN trouble_since     timestamptz,
     ADD COLUMN reauthorise_since timestamptz,
     ADD COLUMN uninstalled_at    timestamptz;
+-- A new grant writes its own columns only (see accounts.Grant): the choices of an account begin empty.
+ALTER TABLE accounts ALTER COLUMN settings SET DEFAULT '{}';
 CREATE UNIQUE INDEX accounts_hook_key ON accounts (hook_key) WHERE hook_key IS NOT NULL;
+
+-- Every code that amoCRM gave on an installation, by its digest, and what became of it. account_id is 0: whose code it
+-- was is known only afterwards (installed_id).
+CREATE TABLE installations (
+    install_key  text PRIMARY KEY,
+    account_id   bigint NOT NULL,
+    shard        smallint NOT NULL,
+    host         text NOT NULL,
+    state        text NOT NULL CHECK (state IN ('pending', 'done', 'failed')),
+    detail       text,
+    installed_id bigint,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX installations_installed ON installations (installed_id);
+CREATE INDEX installations_updated ON installations (updated_at);
 
 -- One row per step of an installation; a step may be carried out again at any time.
 CREATE TABLE setup_steps (

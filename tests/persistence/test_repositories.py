@@ -18,6 +18,7 @@ from dealgram.persistence import (
     Employee,
     ForeignRowError,
     Group,
+    Installation,
     Link,
     Message,
     Participant,
@@ -31,6 +32,7 @@ from dealgram.persistence import (
     conversations,
     employees,
     groups,
+    installations,
     links,
     messages,
     participants,
@@ -64,6 +66,7 @@ ROWS: list[Row] = [
     Contact(account_id=1, user_id=6, contact_id=7, name="Борис"),
     Conversation(account_id=1, conversation_id="g4-d5", bot_id=3, group_id=4, deal_id=5, chat_uuid="c", ready=True),
     Message(account_id=1, conversation_id="g4-d5", msgid="m", bot_id=3, chat_id=-100, message_id=8, amo_id="x"),
+    Installation(install_key="k", account_id=1, host="https://a.amocrm.ru", state="done", installed_id=1),
     SetupStep(account_id=1, step="channel", state="failed", detail="d"),
     Employee(account_id=1, user_id=6, amo_user_id=2),
 ]
@@ -73,6 +76,8 @@ async def read(db, row):
     match row:
         case Account():
             return await accounts.get(db, 1)
+        case Installation():
+            return await installations.get(db, "k")
         case SetupStep():
             return (await setup_steps.for_account(db, 1))[0]
         case Employee():
