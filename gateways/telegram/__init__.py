@@ -1,6 +1,6 @@
 """The Telegram Bot API: outgoing calls, long polling, updates as typed values, and the limits on sending."""
 
-from dealgram.gateways.telegram.content import Chat, Entity, Origin, Reaction, User
+from dealgram.gateways.telegram.content import Chat, Entity, InlineKey, InlineKeyboard, Origin, Reaction, User
 from dealgram.gateways.telegram.errors import BotBlocked, ChatGone, ChatMigrated, IntakeConflict
 from dealgram.gateways.telegram.gateway import AskReply, BotCalls, Key, Keyboard, TelegramGateway, bot_id_of
 from dealgram.gateways.telegram.intake import PollingPool
@@ -35,6 +35,8 @@ __all__ = [
     "ChatInfo",
     "ChatMigrated",
     "Entity",
+    "InlineKey",
+    "InlineKeyboard",
     "IntakeConflict",
     "Key",
     "Keyboard",

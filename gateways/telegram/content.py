@@ -262,3 +262,17 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "emoji"
     emoji: str = ""
     custom_emoji_id: str = ""
+
+
+class InlineKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A button under a message of the bot; of its kinds only those that dealgram makes."""
+
+    text: str = ""
+    callback_data: str | None = None
+    url: str | None = None
+
+
+class InlineKeyboard(msgspec.Struct, frozen=True, kw_only=True):
+    """The buttons under a message, in rows."""
+
+    inline_keyboard: tuple[tuple[InlineKey, ...], ...] = ()

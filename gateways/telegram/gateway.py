@@ -23,6 +23,7 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     LinkPreviewOptions,
+    MessageEntity,
     ReplyParameters,
 )
 from telegram.constants import ParseMode
@@ -137,10 +138,12 @@ class BotCalls:
         silent: bool = False,
         link_preview: bool = True,
         html: bool = False,
+        bold: int = 0,
     ) -> int:
         """Sends 1 to 4096 characters of plain text; returns the message id.
 
         Args:
+            bold: so many UTF-16 units at the beginning of plain text are bold, whatever characters they are.
             html: `text` is Bot API's HTML instead; the limit counts what is left without the tags.
             reply_to: a message of the same chat to answer; if it is gone, the text is sent without it.
             thread: the forum topic; the General topic is no thread for Telegram and is left out.
@@ -160,6 +163,7 @@ class BotCalls:
                 disable_notification=True if silent else None,
                 link_preview_options=None if link_preview else LinkPreviewOptions(is_disabled=True),
                 parse_mode=ParseMode.HTML if html else None,
+                entities=[MessageEntity(MessageEntity.BOLD, 0, bold)] if bold else None,
             ),
             SentMessageId,
         )
@@ -178,6 +182,20 @@ class BotCalls:
                     message_id=message_id,
                     reply_markup=_keyboard(reply_markup),
                     parse_mode=ParseMode.HTML if html else None,
+                ),
+                object,
+            )
+        except Refused as refused:
+            if refused.reason != "not_modified":
+                raise
+
+    async def edit_keyboard(self, chat_id: int, message_id: int, reply_markup: Keyboard | None) -> None:
+        """Replaces the buttons of an own message, None takes them off; the text stays. No change is no error."""
+        try:
+            await _call(
+                "editMessageReplyMarkup",
+                lambda: self._bot.edit_message_reply_markup(
+                    chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(reply_markup)
                 ),
                 object,
             )

@@ -69,8 +69,11 @@ class TelegramLimits:
         self._chats: OrderedDict[tuple[int, int], _ChatLimit] = OrderedDict()
         self._bots: dict[int, _BotLimit] = {}
 
-    async def acquire(self, bot_id: int, chat_id: int, *, max_wait_s: float = 60.0) -> None:
+    async def acquire(self, bot_id: int, chat_id: int, *, background: bool = False, max_wait_s: float = 60.0) -> None:
         """Waits until a message may be sent; in order of arrival within a chat. Negative chat ids are groups.
+
+        `background`: a message that nobody waits for. In its chat and for its bot those that somebody waits for go
+        first, though never more than `runtime.rate_limit.BACKGROUND_PATIENCE` in a row.
 
         Raises:
             RateLimited: a pause lasts longer than `max_wait_s`; `retry_after_s` says how long. Nothing was taken.
@@ -83,7 +86,7 @@ class TelegramLimits:
         try:
             # The bot's bucket last: whoever waits for a slow chat must not hold up the bot's other chats.
             for bucket in (*chat.buckets, bot.bucket):
-                await bucket.acquire()
+                await bucket.acquire(background=background)
         finally:
             chat.users -= 1
             chat.used_at = trio.current_time()

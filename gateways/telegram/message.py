@@ -15,6 +15,7 @@ from dealgram.gateways.telegram.content import (
     Entity,
     ExternalReply,
     Game,
+    InlineKeyboard,
     Invoice,
     Location,
     Origin,
@@ -164,6 +165,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     external_reply: ExternalReply | None = None
     quote: TextQuote | None = None
     forward_origin: Origin | None = None
+    reply_markup: InlineKeyboard | None = None
 
     text: str = ""
     entities: tuple[Entity, ...] = ()

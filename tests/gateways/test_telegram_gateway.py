@@ -93,6 +93,15 @@ CALLS = {
         MESSAGE,
         {"chat_id": -1001, "message_id": 77, "text": "Новый"},
     ),
+    "editMessageReplyMarkup": (
+        lambda b: b.edit_keyboard(-1001, 77, Keyboard(rows=((Key(text="Сайт", url="https://x.ru/"),),))),
+        MESSAGE,
+        {
+            "chat_id": -1001,
+            "message_id": 77,
+            "reply_markup": {"inline_keyboard": [[{"text": "Сайт", "url": "https://x.ru/"}]]},
+        },
+    ),
     "deleteMessage": (lambda b: b.delete_message(-1001, 77), True, {"chat_id": -1001, "message_id": 77}),
     "answerCallbackQuery": (
         lambda b: b.answer_callback("5", "Готово", alert=True),
@@ -415,3 +424,33 @@ async def test_the_token_never_shows(server, gateway, bot, caplog, told, dead_ur
     assert TOKEN in server.seen[0].target
     assert TOKEN not in "\n".join(shown)
     assert TOKEN not in caplog.text
+
+
+async def test_a_bold_beginning_is_an_entity_whatever_characters_it_is_made_of(server, bot):
+    ok(server, MESSAGE)
+    await bot.send_text(-1001, "<b>&_*👋: привет", bold=9)
+    sent = server.seen[0].json
+    assert sent["text"] == "<b>&_*👋: привет"
+    assert sent["entities"] == [{"type": "bold", "offset": 0, "length": 9}]
+    assert "parse_mode" not in sent
+
+
+async def test_buttons_taken_off_twice_are_no_error(server, bot):
+    refuse(server, 400, "Bad Request: message is not modified: specified new message content and reply markup are same")
+    await bot.edit_keyboard(-1001, 77, None)
+    assert "reply_markup" not in server.seen[0].json
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Bad Request: inline keyboard button URL 'http://x' is invalid: Wrong HTTP URL",
+        "Bad Request: BUTTON_URL_INVALID",
+        "Bad Request: REPLY_MARKUP_TOO_LONG",
+    ],
+)
+async def test_refused_buttons_are_told_apart(server, bot, description):
+    refuse(server, 400, description)
+    with pytest.raises(Refused) as caught:
+        await bot.send_text(-1001, "x")
+    assert caught.value.reason == "bad_buttons"

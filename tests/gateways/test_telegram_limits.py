@@ -190,3 +190,44 @@ async def test_a_removed_bot_is_forgotten(autojump_clock):
     assert not limits.try_acquire(BOT, 3)
     limits.forget_bot(BOT)
     assert limits.try_acquire(BOT, 3)
+
+
+async def test_what_somebody_waits_for_goes_before_mass_sending_in_a_chat_and_for_a_bot(autojump_clock):
+    limits = TelegramLimits(LimitSettings(bot_rate_per_s=1, bot_burst=1))
+    order = []
+
+    async def send(name, chat, *, background):
+        await limits.acquire(BOT, chat, background=background)
+        order.append(name)
+
+    async with trio.open_nursery() as nursery:
+        assert limits.try_acquire(BOT, PERSON)
+        for number in range(3):
+            nursery.start_soon(lambda number=number: send(f"mass {number}", 100 + number, background=True))
+            await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(lambda: send("answer", PERSON, background=False))
+    assert order == ["answer", "mass 0", "mass 1", "mass 2"]
+
+    order.clear()
+    limits = TelegramLimits()
+    while limits.try_acquire(BOT, GROUP):
+        pass
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: send("mass", GROUP, background=True))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(lambda: send("answer", GROUP, background=False))
+    assert order == ["answer", "mass"]
+
+
+async def test_mass_sending_keeps_the_limits_and_uses_them(autojump_clock):
+    limits, times = TelegramLimits(), []
+
+    async def one(chat):
+        await limits.acquire(BOT, chat, background=True)
+        times.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        for chat in range(1, 1001):
+            nursery.start_soon(one, chat)
+    assert busiest(sorted(times), 1.0) <= 30
+    assert len(times) / (max(times) - min(times)) > 24

@@ -377,3 +377,19 @@ def test_kinds_that_are_not_mapped_keep_their_name_chat_and_sender(kind, content
 def test_an_update_with_nothing_in_it():
     update = parse({"update_id": 12})
     assert (update.kind, update.payload) == ("", Located())
+
+
+def test_the_buttons_under_a_pressed_message_are_read():
+    keyboard = {
+        "inline_keyboard": [[{"text": "Да", "callback_data": "say:0"}, {"text": "Сайт", "url": "https://x.ru"}]]
+    }
+    message = {"message_id": 5, "date": 1, "chat": CHAT, "text": "Удобно?", "reply_markup": keyboard}
+    query = parse({"update_id": 7, "callback_query": {"id": "1", "from": ANNA, "message": message, "data": "say:0"}})
+    (row,) = query.payload.message.reply_markup.inline_keyboard
+    assert [(key.text, key.callback_data, key.url) for key in row] == [
+        ("Да", "say:0", None),
+        ("Сайт", None, "https://x.ru"),
+    ]
+    odd = parse({"update_id": 8, "message": {**message, "reply_markup": {"inline_keyboard": "?"}}})
+    assert odd.payload.reply_markup.inline_keyboard == ()
+    assert odd.payload.text == "Удобно?"
