@@ -44,3 +44,25 @@ async def by_contact(db: Database, account_id: int, contact_id: int) -> Contact 
         contact_id,
     )
     return None if record is None else row_of(Contact, record)
+
+
+async def users_of(db: Database, account_id: int, contact_id: int) -> list[Contact]:
+    """All Telegram users of an amoCRM contact: several, if their contacts were merged into one."""
+    records = await db.fetch(
+        Contact.table.select("WHERE account_id = $1 AND contact_id = $2 ORDER BY created_at, user_id"),
+        account_id,
+        contact_id,
+    )
+    return [row_of(Contact, record) for record in records]
+
+
+async def known(db: Database, account_id: int, contact_ids: Sequence[int]) -> list[int]:
+    """Those of these amoCRM contacts that anybody here has to do with: as a person's, or a conversation's."""
+    records = await db.fetch(
+        "SELECT c.id FROM unnest($2::bigint[]) AS c(id) WHERE EXISTS"
+        " (SELECT FROM contacts WHERE account_id = $1 AND contact_id = c.id)"
+        " OR EXISTS (SELECT FROM conversations WHERE account_id = $1 AND contact_id = c.id)",
+        account_id,
+        list(contact_ids),
+    )
+    return [record["id"] for record in records]

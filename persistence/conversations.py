@@ -25,6 +25,27 @@ async def by_chat_uuid(db: Database, account_id: int, chat_uuid: str) -> Convers
     return None if record is None else row_of(Conversation, record)
 
 
+async def by_contact(db: Database, account_id: int, contact_id: int) -> list[Conversation]:
+    """Every conversation that has this contact, by id."""
+    records = await db.fetch(
+        Conversation.table.select("WHERE account_id = $1 AND contact_id = $2 ORDER BY conversation_id"),
+        account_id,
+        contact_id,
+    )
+    return [row_of(Conversation, record) for record in records]
+
+
+async def for_deal(db: Database, account_id: int, group_id: int, deal_id: int) -> list[Conversation]:
+    """The conversations of a group in one deal, by id."""
+    records = await db.fetch(
+        Conversation.table.select("WHERE account_id = $1 AND group_id = $2 AND deal_id = $3 ORDER BY conversation_id"),
+        account_id,
+        group_id,
+        deal_id,
+    )
+    return [row_of(Conversation, record) for record in records]
+
+
 async def for_group(db: Database, account_id: int, group_id: int) -> list[Conversation]:
     """Every conversation of a group, by id."""
     records = await db.fetch(

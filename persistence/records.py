@@ -181,8 +181,8 @@ _UNLINKED_AT = Clock(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link(Row):
     """A group linked to a deal, now or earlier. ``linked_by`` is a Telegram user id, None when an operator did it;
-    ``deal_state`` and ``pipeline_id`` are the deal as last seen; ``reason`` says what ended the link other than a
-    person (`deal_deleted`, `deal_merged`, …)."""
+    ``deal_state`` and ``pipeline_id`` are the deal as last seen; ``reason`` says what made or ended the link other than
+    a person (`deal_deleted`, `deal_merged`, …); ``merged_into`` is the deal that this one became part of."""
 
     group_id: int
     deal_id: int
@@ -195,6 +195,7 @@ class Link(Row):
     deal_state: Literal["open", "won", "lost", "deleted"] = "open"
     pipeline_id: int | None = None
     reason: str | None = None
+    merged_into: int | None = None
 
 
 @stored("participants", key=("group_id", "user_id"), seen_at=TOUCHED)

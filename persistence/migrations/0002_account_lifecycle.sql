@@ -62,7 +62,11 @@ ALTER TABLE bots
 ALTER TABLE links
     ADD COLUMN deal_state  text NOT NULL DEFAULT 'open' CHECK (deal_state IN ('open', 'won', 'lost', 'deleted')),
     ADD COLUMN pipeline_id bigint,
-    ADD COLUMN reason      text;
+    ADD COLUMN reason      text,
+    ADD COLUMN merged_into bigint;
+CREATE INDEX links_lost ON links (account_id, unlinked_at) WHERE status = 'unlinked' AND reason IS NOT NULL;
+-- When amoCRM tells of a contact, its conversations are looked for.
+CREATE INDEX conversations_contact ON conversations (account_id, contact_id) WHERE contact_id IS NOT NULL;
 
 -- A bot can leave an account and be connected to another one. What it was in each is a row of its own, and everything
 -- that is known by a bot's id is known per account; that a bot serves one account at a time is held by the index.
