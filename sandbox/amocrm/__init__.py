@@ -2,8 +2,10 @@
 
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimUnsorted
+from dealgram.sandbox.amocrm.crm_hooks import CrmHookRecord
 from dealgram.sandbox.amocrm.events import Change, Subscription
-from dealgram.sandbox.amocrm.hooks import HookFaults, HookRecord
+from dealgram.sandbox.amocrm.hook_faults import HookFaults
+from dealgram.sandbox.amocrm.hooks import HookRecord
 from dealgram.sandbox.amocrm.outgoing import Attachment
 from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration, SimPipeline, SimSource, SimUser
 from dealgram.sandbox.amocrm.server_calls import ServerCall
@@ -15,6 +17,7 @@ __all__ = [
     "Attachment",
     "Change",
     "ChatOption",
+    "CrmHookRecord",
     "FeedItem",
     "HookFaults",
     "HookRecord",

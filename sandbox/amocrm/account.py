@@ -17,6 +17,7 @@ from dealgram.sandbox.amocrm.records import (
     LOST,
     WON,
     SimContact,
+    SimEvent,
     SimField,
     SimLead,
     SimNote,
@@ -28,6 +29,7 @@ from dealgram.sandbox.amocrm.records import (
 )
 
 ENTITIES = ("leads", "contacts")
+EVENTS_KEPT = 10_000
 
 
 class SimAccount:
@@ -57,6 +59,7 @@ class SimAccount:
         self.sources_by_external: dict[str, SimSource] = {}
         self.notes: dict[tuple[str, int], deque[SimNote]] = {}
         self.webhooks: dict[str, SimWebhook] = {}
+        self.events: deque[SimEvent] = deque(maxlen=EVENTS_KEPT)
         self.tags: dict[str, dict[str, int]] = {entity: {} for entity in ENTITIES}
         self.chats: dict[str, SimChat] = {}
         self.chats_by_client: dict[str, SimChat] = {}

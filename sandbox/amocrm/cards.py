@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimTalk, SimUnsorted
 from dealgram.sandbox.amocrm.records import SimContact, SimLead, SimPipeline, SimSource
@@ -40,6 +41,13 @@ def show(world: World, account: SimAccount, message: SimMessage, *, lead_id: int
     talk.updated_at = world.seconds
     talk.is_read = message.direction == "out"
     message.talk = talk
+    if talk.is_new:
+        talk.is_new = False
+        chronicle.talk_added(world, account, talk)
+    else:
+        chronicle.talk_changed(world, account, talk)
+    author = account.users_by_amojo.get(message.sender.uuid)
+    chronicle.chat_message(world, account, message, author.id if author is not None else chronicle.ROBOT)
     if chat.unsorted_uid is not None and message.direction == "in":
         account.unsorted[chat.unsorted_uid].last_text = message.content.get("text", "")
     world.events.publish("message", account_id=account.id, lead_id=talk.lead_id, chat_uuid=chat.uuid)
@@ -101,7 +109,7 @@ def _make_lead(world: World, account: SimAccount, chat: SimChat, contact: SimCon
     source_id = source.id if source is not None else None
     lead = account.add_lead(name="", pipeline_id=pipeline.id, now=world.seconds, created_by=0, source_id=source_id)
     account.link(lead, contact)
-    world.events.publish("lead", account_id=account.id, lead_id=lead.id)
+    chronicle.lead_added(world, account, lead, chronicle.ROBOT)
     return lead
 
 
@@ -147,6 +155,7 @@ def _make_unsorted(world: World, account: SimAccount, message: SimMessage) -> No
         _give(earlier, lead)
     else:
         _open_talk(world, account, chat, lead)
+    chronicle.unsorted_added(world, account, unsorted)
     world.events.publish("unsorted", account_id=account.id, lead_id=lead.id, chat_uuid=chat.uuid)
 
 
@@ -156,6 +165,7 @@ def settle_unsorted(
     unsorted: SimUnsorted,
     verdict: Literal["accept", "decline", "link"],
     *,
+    by: int,
     status_id: int | None = None,
     target: SimLead | None = None,
     contact: SimContact | None = None,
@@ -169,7 +179,13 @@ def settle_unsorted(
         chat.unsorted_uid = None
     if verdict == "accept":
         lead.is_unsorted = hidden.is_hidden = False
+        was = chronicle.before(lead)
         account.set_status(lead, status_id or account.pipelines[lead.pipeline_id].first_status, world.seconds)
+        if world.switches.unsorted_accepted == "add_lead":
+            chronicle.lead_added(world, account, lead, by)
+        else:
+            chronicle.lead_changed(world, account, lead, was, by)
+        chronicle.contact_added(world, account, hidden, by)
     else:
         lead.is_deleted = True
         if verdict == "link" and target is not None and is_ours:
@@ -184,11 +200,18 @@ def settle_unsorted(
                 _give(talk, target)
             hidden.is_hidden = False
             hidden.is_deleted = keeper is not hidden
+            if keeper is hidden:
+                chronicle.contact_added(world, account, hidden, by)
+            chronicle.linked(world, account, target, keeper, by)
+            if talk is not None:
+                chronicle.talk_changed(world, account, talk)
         else:
             hidden.is_deleted = True
             if is_ours:
                 account.unlink_chat(chat)
                 chat.talk = None
+    kept = (target.id, (contact or hidden).id) if verdict == "link" and target is not None else (lead.id, hidden.id)
+    chronicle.unsorted_settled(world, account, unsorted, verdict, *kept)
     world.events.publish("unsorted", account_id=account.id, lead_id=lead.id, chat_uuid=chat.uuid)
 
 

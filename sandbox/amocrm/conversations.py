@@ -46,6 +46,8 @@ class SimTalk:
     updated_at: int
     is_in_work: bool = True
     is_read: bool = False
+    rate: int = 0
+    is_new: bool = True
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -1,6 +1,6 @@
 """Hooks of the Chats API, version 2 (amoCRM contract §9): made, signed, sent once.
 
-Owns the queue, the faults and the record of every hook. Promises: a hook is sent at most once (but for the fault that
+Owns the queue and the record of every hook. Promises: a hook is sent at most once (but for the fault that
 duplicates it); success is exactly 200 within five seconds; nothing is ever repeated; an integration that did not make
 it in time is noted and from then on gets its hooks one at a time. Hooks of one chat go in order, chats side by side.
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 import orjson
 import trio
 
 from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.hook_faults import HookFaults
 from dealgram.sandbox.amocrm.signing import body_signature
 from dealgram.sandbox.amocrm.world import World
 from dealgram.sandbox.post import post_whole
@@ -26,7 +27,6 @@ _HOOKS_KEPT = 5000
 _QUEUE_LIMIT = 20_000
 _SIDE_BY_SIDE = 16
 
-Trouble = Literal["drop", "duplicate", "reorder", "delay"]
 HookUrl = Callable[[str], str] | str
 
 
@@ -50,55 +50,6 @@ class HookRecord:
     tried: trio.Event = field(default_factory=trio.Event)
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class HookOrder:
-    """A fault for the next `left` hooks that fit; None is for ever."""
-
-    trouble: Trouble
-    left: int | None
-    when: Callable[[HookRecord], bool] | None
-    delay_s: float = 0.0
-
-
-class HookFaults:
-    """What goes wrong with hooks on their way. The oldest fitting order is taken first, one per hook."""
-
-    def __init__(self) -> None:
-        self._orders: list[HookOrder] = []
-
-    def drop(self, times: int | None = 1, *, when: Callable[[HookRecord], bool] | None = None) -> HookOrder:
-        return self._add(HookOrder(trouble="drop", left=times, when=when))
-
-    def duplicate(self, times: int | None = 1, *, when: Callable[[HookRecord], bool] | None = None) -> HookOrder:
-        return self._add(HookOrder(trouble="duplicate", left=times, when=when))
-
-    def reorder(self, times: int | None = 1, *, when: Callable[[HookRecord], bool] | None = None) -> HookOrder:
-        """The hook is held until the next one of the same account has been sent."""
-        return self._add(HookOrder(trouble="reorder", left=times, when=when))
-
-    def delay(
-        self, seconds: float, times: int | None = 1, *, when: Callable[[HookRecord], bool] | None = None
-    ) -> HookOrder:
-        """The hook leaves its place in the order and goes `seconds` (trio's clock) later."""
-        return self._add(HookOrder(trouble="delay", left=times, when=when, delay_s=seconds))
-
-    def clear(self) -> None:
-        self._orders.clear()
-
-    def take(self, hook: HookRecord) -> HookOrder | None:
-        for order in self._orders:
-            if order.left != 0 and (order.when is None or order.when(hook)):
-                if order.left is not None:
-                    order.left -= 1
-                self._orders = [kept for kept in self._orders if kept.left != 0]
-                return order
-        return None
-
-    def _add(self, order: HookOrder) -> HookOrder:
-        self._orders.append(order)
-        return order
-
-
 @dataclass(slots=True)
 class _Lane:
     waiting: deque[HookRecord] = field(default_factory=deque)
@@ -112,7 +63,7 @@ class HookSender:
     def __init__(self, world: World, url: HookUrl | None) -> None:
         self._world = world
         self.url = url
-        self.faults = HookFaults()
+        self.faults: HookFaults[HookRecord] = HookFaults()
         self.log: deque[HookRecord] = deque(maxlen=_HOOKS_KEPT)
         self.slow: dict[str, int] = {}
         self._queue: deque[HookRecord] = deque()

@@ -23,6 +23,7 @@ Kind = Literal[
     "talk",
     "link",
     "webhook",
+    "event",
 ]
 
 _FIRST: dict[Kind, int] = {
@@ -40,6 +41,7 @@ _FIRST: dict[Kind, int] = {
     "talk": 101,
     "link": 26_001,
     "webhook": 1_000_001,
+    "event": 1,
 }
 
 

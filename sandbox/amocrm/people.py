@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.cards import settle_unsorted
-from dealgram.sandbox.amocrm.records import LOST, WON, SimNote, SimPipeline, SimSource, SimUser
+from dealgram.sandbox.amocrm.records import LOST, WON, SimNote, SimPipeline, SimSource, SimUser, SimWebhook
 from dealgram.sandbox.amocrm.world import World
 
 
@@ -32,30 +33,31 @@ class People:
         """A deal in the first stage of the pipeline (the main one when None); returns its id."""
         pipeline = account.pipelines[pipeline_id] if pipeline_id is not None else account.main_pipeline
         lead = account.add_lead(name=name, pipeline_id=pipeline.id, now=self.world.seconds)
-        self._changed("lead", account, lead.id)
+        chronicle.lead_added(self.world, account, lead, account.owner.id)
         return lead.id
 
     def rename_lead(self, account: SimAccount, lead_id: int, name: str) -> None:
-        account.leads[lead_id].name = name
-        self._changed("lead", account, lead_id)
+        lead = account.leads[lead_id]
+        was = chronicle.before(lead)
+        lead.name = name
+        chronicle.lead_changed(self.world, account, lead, was, account.owner.id)
 
     def close_lead(self, account: SimAccount, lead_id: int, *, won: bool = True) -> None:
-        account.set_status(account.leads[lead_id], WON if won else LOST, self.world.seconds)
-        self._changed("lead", account, lead_id)
+        self._set_status(account, lead_id, WON if won else LOST)
 
     def reopen_lead(self, account: SimAccount, lead_id: int) -> None:
-        lead = account.leads[lead_id]
-        account.set_status(lead, account.pipelines[lead.pipeline_id].first_status, self.world.seconds)
-        self._changed("lead", account, lead_id)
+        self._set_status(account, lead_id, account.pipelines[account.leads[lead_id].pipeline_id].first_status)
 
     def delete_lead(self, account: SimAccount, lead_id: int) -> None:
         """Into the trash: not found by the API, not open for chats."""
-        account.leads[lead_id].is_deleted = True
-        self._changed("lead", account, lead_id)
+        lead = account.leads[lead_id]
+        lead.is_deleted = True
+        chronicle.lead_deleted(self.world, account, lead, account.owner.id)
 
     def restore_lead(self, account: SimAccount, lead_id: int) -> None:
-        account.leads[lead_id].is_deleted = False
-        self._changed("lead", account, lead_id)
+        lead = account.leads[lead_id]
+        lead.is_deleted = False
+        chronicle.lead_restored(self.world, account, lead, account.owner.id)
 
     def add_contact(self, account: SimAccount, name: str, values: dict[str, str] | None = None) -> int:
         """A contact with `values` by field code; returns its id."""
@@ -66,7 +68,7 @@ class People:
                 raise KeyError(code)
             contact.values[field.id] = [{"value": value}]
         account.index(contact)
-        self._changed("contact", account)
+        chronicle.contact_added(self.world, account, contact, account.owner.id)
         return contact.id
 
     def delete_contact(self, account: SimAccount, contact_id: int) -> None:
@@ -78,18 +80,20 @@ class People:
             account.unlink_chat(account.chats[chat_uuid])
             account.chats[chat_uuid].talk = None
         contact.is_deleted = True
-        self._changed("contact", account)
+        chronicle.contact_deleted(self.world, account, contact, account.owner.id)
 
     def add_contact_field(self, account: SimAccount, name: str, code: str, type: str = "text") -> int:  # noqa: A002
         return account.add_field("contacts", name=name, type=type, code=code).id
 
     def link(self, account: SimAccount, lead_id: int, contact_id: int, *, main: bool | None = None) -> None:
-        account.link(account.leads[lead_id], account.contacts[contact_id], main=main)
-        self._changed("link", account, lead_id)
+        lead, contact = account.leads[lead_id], account.contacts[contact_id]
+        account.link(lead, contact, main=main)
+        chronicle.linked(self.world, account, lead, contact, account.owner.id)
 
     def unlink(self, account: SimAccount, lead_id: int, contact_id: int) -> None:
-        account.unlink(account.leads[lead_id], account.contacts[contact_id])
-        self._changed("link", account, lead_id)
+        lead, contact = account.leads[lead_id], account.contacts[contact_id]
+        account.unlink(lead, contact)
+        chronicle.unlinked(self.world, account, lead, contact, account.owner.id)
 
     def link_chat(self, account: SimAccount, chat_uuid: str, contact_id: int) -> None:
         """Moves a chat to a contact."""
@@ -124,21 +128,46 @@ class People:
     def accept_unsorted(self, account: SimAccount, uid: str) -> int:
         """Takes an incoming chat into work; returns the deal's id."""
         unsorted = account.unsorted[uid]
-        settle_unsorted(self.world, account, unsorted, "accept")
+        settle_unsorted(self.world, account, unsorted, "accept", by=account.owner.id)
         return unsorted.lead_id
 
     def decline_unsorted(self, account: SimAccount, uid: str) -> None:
-        settle_unsorted(self.world, account, account.unsorted[uid], "decline")
+        settle_unsorted(self.world, account, account.unsorted[uid], "decline", by=account.owner.id)
 
     def link_unsorted(self, account: SimAccount, uid: str, lead_id: int, contact_id: int | None = None) -> None:
         """Attaches an incoming chat to a deal that exists."""
         contact: Any = account.contacts[contact_id] if contact_id is not None else None
         target = account.leads[lead_id]
-        settle_unsorted(self.world, account, account.unsorted[uid], "link", target=target, contact=contact)
+        unsorted, by = account.unsorted[uid], account.owner.id
+        settle_unsorted(self.world, account, unsorted, "link", by=by, target=target, contact=contact)
+
+    def add_webhook(self, account: SimAccount, destination: str, *settings: str) -> SimWebhook:
+        """An administrator enters a webhook in the settings, where messages and the unsorted can be chosen too."""
+        webhook = SimWebhook(
+            id=self.world.ids.number("webhook"),
+            destination=destination,
+            settings=list(settings),
+            sort=len(account.webhooks) + 1,
+            created_by=account.owner.id,
+            created_at=self.world.seconds,
+            updated_at=self.world.seconds,
+        )
+        account.webhooks[destination] = webhook
+        return webhook
+
+    def enable_webhook(self, account: SimAccount, destination: str) -> None:
+        """An administrator switches a webhook on again that failed too often."""
+        self.world.crm_hooks.enable(account.webhooks[destination])
 
     def set_paid(self, account: SimAccount, is_paid: bool) -> None:
         """An unpaid account answers 402 to everything."""
         account.is_paid = is_paid
+
+    def _set_status(self, account: SimAccount, lead_id: int, status_id: int) -> None:
+        lead = account.leads[lead_id]
+        was = chronicle.before(lead)
+        account.set_status(lead, status_id, self.world.seconds)
+        chronicle.lead_changed(self.world, account, lead, was, account.owner.id)
 
     def _changed(self, kind: str, account: SimAccount, lead_id: int | None = None) -> None:
         self.world.events.publish(kind, account_id=account.id, lead_id=lead_id)

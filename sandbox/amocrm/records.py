@@ -6,7 +6,7 @@ Plain records without behaviour; `SimAccount` keeps them consistent. Times are u
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 WON, LOST = 142, 143
 """Statuses of a closed deal, the same in every pipeline (amoCRM contract §12)."""
@@ -97,6 +97,7 @@ class SimContact:
     created_by: int
     created_at: int
     updated_at: int
+    updated_by: int = 0
     searchable_at: float
     values: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     tags: dict[int, str] = field(default_factory=dict)
@@ -120,6 +121,7 @@ class SimLead:
     created_by: int
     created_at: int
     updated_at: int
+    updated_by: int = 0
     closed_at: int | None = None
     values: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     tags: dict[int, str] = field(default_factory=dict)
@@ -183,3 +185,18 @@ class SimWebhook:
     created_at: int
     updated_at: int
     disabled: bool = False
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SimEvent:
+    """One line of the list of events. `talk_contact_id` is the contact of the talk that a chat message belongs to."""
+
+    id: str
+    type: str
+    entity_type: Literal["lead", "contact"]
+    entity_id: int
+    created_by: int
+    created_at: int
+    value_after: list[dict[str, Any]]
+    value_before: list[dict[str, Any]]
+    talk_contact_id: int | None = None

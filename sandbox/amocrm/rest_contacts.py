@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, hal, refuse
 from dealgram.sandbox.amocrm.records import SimContact
@@ -79,7 +80,7 @@ def _create(call: RestCall) -> Answer:
         take_values(account, "contacts", contact.values, body.get("custom_fields_values"))
         take_tags(call, "contacts", contact.tags, body)
         account.index(contact)
-        call.world.events.publish("contact", account_id=account.id)
+        chronicle.contact_added(call.world, account, contact, contact.created_by)
         return {"id": contact.id, "request_id": request_id, "_links": call.href(f"contacts/{contact.id}")}
 
     done = bulk(call, _NEW, lambda body: _problems(account, body), apply)
@@ -96,16 +97,16 @@ def _update(call: RestCall) -> Answer:
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         contact = account.contacts[body["id"]]
+        was = chronicle.before(contact)
         contact.name = _full_name(body, contact.name)
         for name in ("first_name", "last_name", "responsible_user_id"):
             if name in body:
                 setattr(contact, name, body[name])
         take_values(account, "contacts", contact.values, body.get("custom_fields_values"))
         take_tags(call, "contacts", contact.tags, body)
-        contact.updated_at = call.now
         contact.searchable_at = call.world.now() + call.world.switches.search_lag_s
         account.index(contact)
-        call.world.events.publish("contact", account_id=account.id)
+        chronicle.contact_changed(call.world, account, contact, was, body.get("updated_by", call.user.id))
         links = call.href(f"contacts/{contact.id}")
         return {"id": contact.id, "name": contact.name, "updated_at": contact.updated_at, "_links": links}
 
@@ -131,7 +132,7 @@ def _show(call: RestCall, contact: SimContact) -> dict[str, Any]:
         "responsible_user_id": contact.responsible_user_id,
         "group_id": 0,
         "created_by": contact.created_by,
-        "updated_by": contact.created_by,
+        "updated_by": contact.updated_by,
         "created_at": contact.created_at,
         "updated_at": contact.updated_at,
         "is_deleted": False,

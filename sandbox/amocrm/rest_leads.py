@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, hal, refuse
 from dealgram.sandbox.amocrm.records import SimLead
@@ -101,7 +102,7 @@ def _create(call: RestCall) -> Answer:
             account.link(lead, account.contacts[one["id"]], main=one.get("is_main"))
         take_values(account, "leads", lead.values, body.get("custom_fields_values"))
         take_tags(call, "leads", lead.tags, body)
-        call.world.events.publish("lead", account_id=account.id, lead_id=lead.id)
+        chronicle.lead_added(call.world, account, lead, lead.created_by)
         return {"id": lead.id, "request_id": request_id, "_links": call.href(f"leads/{lead.id}")}
 
     done = bulk(call, _NEW, lambda body: _problems(account, body, None), apply)
@@ -119,6 +120,7 @@ def _update(call: RestCall) -> Answer:
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         lead = account.leads[body["id"]]
+        was = chronicle.before(lead)
         for name in ("name", "price", "responsible_user_id"):
             if name in body:
                 setattr(lead, name, body[name])
@@ -131,8 +133,7 @@ def _update(call: RestCall) -> Answer:
             lead.is_unsorted = False
         take_values(account, "leads", lead.values, body.get("custom_fields_values"))
         take_tags(call, "leads", lead.tags, body)
-        lead.updated_at = call.now
-        call.world.events.publish("lead", account_id=account.id, lead_id=lead.id)
+        chronicle.lead_changed(call.world, account, lead, was, body.get("updated_by", call.user.id))
         return {"id": lead.id, "updated_at": lead.updated_at, "_links": call.href(f"leads/{lead.id}")}
 
     is_single, done = single_or_bulk(call, _CHANGED, rules, apply)
@@ -162,7 +163,7 @@ def show_lead(call: RestCall, lead: SimLead) -> dict[str, Any]:
         "loss_reason_id": None,
         "source_id": lead.source_id if call.wants("source_id") else None,
         "created_by": lead.created_by,
-        "updated_by": lead.created_by,
+        "updated_by": lead.updated_by,
         "created_at": lead.created_at,
         "updated_at": lead.updated_at,
         "closed_at": lead.closed_at,

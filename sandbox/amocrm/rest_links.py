@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, Refused, hal, refuse
 from dealgram.sandbox.amocrm.records import SimLead
@@ -62,13 +63,17 @@ def _link(call: RestCall) -> Answer:
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         lead = account.leads[call.numbers[0] if call.numbers else body["entity_id"]]
         contact = account.contacts[body["to_entity_id"]]
+        is_new = contact.id not in lead.contacts
         account.link(
             lead,
             contact,
             main=(body.get("metadata") or {}).get("is_main"),
             refresh=call.world.switches.repeated_link == "refreshes",
         )
-        call.world.events.publish("link", account_id=account.id, lead_id=lead.id)
+        if is_new:
+            chronicle.linked(call.world, account, lead, contact, call.user.id)
+        else:
+            call.world.events.publish("link", account_id=account.id, lead_id=lead.id)
         return {"entity_id": lead.id, "entity_type": "leads", **_show(lead, contact.id)}
 
     shape = _ONE if call.numbers else _MANY
@@ -82,8 +87,10 @@ def _unlink(call: RestCall) -> Answer:
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         lead = account.leads[call.numbers[0] if call.numbers else body["entity_id"]]
-        account.unlink(lead, account.contacts[body["to_entity_id"]])
-        call.world.events.publish("link", account_id=account.id, lead_id=lead.id)
+        contact = account.contacts[body["to_entity_id"]]
+        if contact.id in lead.contacts:
+            account.unlink(lead, contact)
+            chronicle.unlinked(call.world, account, lead, contact, call.user.id)
         return {}
 
     bulk(call, _ONE if call.numbers else _MANY, lambda body: _rules(call, body, is_linking=False), apply)

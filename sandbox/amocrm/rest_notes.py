@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, hal, refuse
 from dealgram.sandbox.amocrm.records import SimNote, SimWebhook
 from dealgram.sandbox.amocrm.rest import RestCall, Route, bulk, check_one, page, route
@@ -39,7 +40,7 @@ _NOTE_MORE: dict[str, Check] = {
 }
 _NOTE = Shape({"note_type": text(one_of=_PARAMS), "params": _ANY_OBJECT}, {"entity_id": integer(), **_NOTE_MORE})
 _WEBHOOK_LIMIT = 100
-_EVENTS = frozenset(
+EVENTS = frozenset(
     [
         f"{verb}_{entity}"
         for verb in ("add", "update", "delete")
@@ -50,8 +51,11 @@ _EVENTS = frozenset(
     + [f"restore_{entity}" for entity in ("lead", "contact", "company")]
     + ["add_task", "update_task", "delete_task", "add_talk", "update_talk", "status_lead", "add_chat_template_review"]
 )
+UNLISTED_EVENTS = frozenset(["add_unsorted", "update_unsorted", "delete_unsorted", "add_message"])
 _HOST = re.compile(r"https?://([^/:?#]+)")
-_WEBHOOK = Shape({"destination": url, "settings": items(text(one_of=_EVENTS), least=1)}, {"sort": integer()})
+_WEBHOOK = Shape(
+    {"destination": url, "settings": items(text(one_of=EVENTS | UNLISTED_EVENTS), least=1)}, {"sort": integer()}
+)
 _DESTINATION = Shape({"destination": url})
 
 
@@ -88,7 +92,7 @@ def _add_notes(call: RestCall) -> Answer:
             created_by=body.get("created_by", call.user.id),
             now=call.now,
         )
-        call.world.events.publish("note", account_id=account.id, lead_id=entity_id if entity == "leads" else None)
+        chronicle.note_added(call.world, account, note)
         links = call.href(f"{entity}/{entity_id}/notes/{note.id}")
         return {"id": note.id, "entity_id": entity_id, "request_id": request_id, "_links": links}
 
@@ -156,7 +160,13 @@ def _subscribe(call: RestCall) -> Answer:
         host = _HOST.match(body["destination"])
         if host is None or not host[1].isascii():
             return [Problem(BAD_VALUE, "destination", "the host should be in Latin letters")]
-        return []
+        if call.world.switches.unlisted_webhook_events:
+            return []
+        return [
+            Problem(BAD_CHOICE, f"settings.{index}", f"{name!r} is no documented event")
+            for index, name in enumerate(body["settings"])
+            if name in UNLISTED_EVENTS
+        ]
 
     body = check_one(call, _WEBHOOK, rules)
     known = account.webhooks.get(body["destination"])
@@ -176,6 +186,8 @@ def _subscribe(call: RestCall) -> Answer:
     known.settings = list(dict.fromkeys(body["settings"]))
     known.sort = body.get("sort", known.sort)
     known.updated_at = call.now
+    if call.world.switches.repost_enables_webhook:
+        call.world.crm_hooks.enable(known)
     return hal(_show_webhook(call, known), status=201)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, hal, refuse
 from dealgram.sandbox.amocrm.cards import settle_unsorted
 from dealgram.sandbox.amocrm.conversations import SimUnsorted
@@ -112,15 +113,22 @@ def _accept(call: RestCall) -> Answer:
         return problems
 
     body = check_one(call, _ACCEPT, rules)
-    settle_unsorted(call.world, call.account, unsorted, "accept", status_id=body.get("status_id"))
+    settle_unsorted(
+        call.world,
+        call.account,
+        unsorted,
+        "accept",
+        by=body.get("user_id", call.user.id),
+        status_id=body.get("status_id"),
+    )
     return _settled(call, unsorted)
 
 
 def _decline(call: RestCall) -> Answer:
     unsorted = _named(call)
     call.body = call.body or {}
-    check_one(call, _DECLINE, lambda body: _check_user(call, body))
-    settle_unsorted(call.world, call.account, unsorted, "decline")
+    body = check_one(call, _DECLINE, lambda body: _check_user(call, body))
+    settle_unsorted(call.world, call.account, unsorted, "decline", by=body.get("user_id", call.user.id))
     return _settled(call, unsorted)
 
 
@@ -137,13 +145,15 @@ def _link(call: RestCall) -> Answer:
             problems.append(Problem(BAD_CHOICE, "link.metadata.contact_id", "no such contact"))
         return problems
 
-    link = check_one(call, _LINK, rules)["link"]
+    body = check_one(call, _LINK, rules)
+    link = body["link"]
     contact_id = link.get("metadata", {}).get("contact_id")
     settle_unsorted(
         call.world,
         account,
         unsorted,
         "link",
+        by=body.get("user_id", call.user.id),
         target=account.leads[link["entity_id"]],
         contact=account.contacts[contact_id] if contact_id is not None else None,
     )
@@ -165,7 +175,7 @@ def _talk(call: RestCall) -> Answer:
             "talk_id": talk.id,
             "created_at": talk.created_at,
             "updated_at": talk.updated_at,
-            "rate": 0,
+            "rate": talk.rate,
             "contact_id": contact_id,
             "chat_id": talk.chat_uuid,
             "entity_id": lead_id,
@@ -191,6 +201,7 @@ def _close_talk(call: RestCall) -> Answer:
         raise refuse(422, "the talk is closed already")
     talk.is_in_work = False
     talk.updated_at = call.now
+    chronicle.talk_changed(call.world, call.account, talk)
     call.world.events.publish("talk", account_id=call.account.id, lead_id=talk.lead_id, chat_uuid=talk.chat_uuid)
     return Answer(status=202)
 

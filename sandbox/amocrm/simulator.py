@@ -37,8 +37,10 @@ from dealgram.sandbox.amocrm import (
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import Answer, Refused, refuse
 from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimUnsorted
+from dealgram.sandbox.amocrm.crm_hooks import CrmHookRecord, CrmHookSender
 from dealgram.sandbox.amocrm.events import EventStream, Subscription
-from dealgram.sandbox.amocrm.hooks import HookFaults, HookRecord, HookSender, HookUrl
+from dealgram.sandbox.amocrm.hook_faults import HookFaults
+from dealgram.sandbox.amocrm.hooks import HookRecord, HookSender, HookUrl
 from dealgram.sandbox.amocrm.ids import Ids
 from dealgram.sandbox.amocrm.people import People
 from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration, SimUser
@@ -70,6 +72,7 @@ class AmoSimulator(People):
     ) -> None:
         rng = rng or random.Random(0)  # noqa: S311 - made-up ids, the same in every run
         ids = Ids(rng)
+        events = EventStream()
         self.world = World(
             channel=channel or SimChannel(id=ids.uuid(), secret=ids.secret(40), bot_id=ids.uuid()),
             integration=integration
@@ -80,8 +83,9 @@ class AmoSimulator(People):
             now=now,
             rng=rng,
             ids=ids,
-            events=EventStream(),
+            events=events,
             domain=domain,
+            crm_hooks=CrmHookSender(lambda: self.world.switches, events),
         )
         self.faults = FaultPlan()
         self._sender = HookSender(self.world, hook_url)
@@ -127,7 +131,7 @@ class AmoSimulator(People):
         self._sender.url = url
 
     @property
-    def hook_faults(self) -> HookFaults:
+    def hook_faults(self) -> HookFaults[HookRecord]:
         return self._sender.faults
 
     @property
@@ -144,6 +148,25 @@ class AmoSimulator(People):
     def slow_integrations(self) -> Mapping[str, int]:
         """Scope id → hooks that were not answered in time; their hooks go one at a time."""
         return self._sender.slow
+
+    @property
+    def crm_hooks(self) -> Sequence[CrmHookRecord]:
+        """The last CRM hooks with what became of them, oldest first."""
+        return tuple(self.world.crm_hooks.log)
+
+    @property
+    def crm_hooks_pending(self) -> int:
+        """CRM hooks that wait for their first attempt."""
+        return self.world.crm_hooks.pending
+
+    @property
+    def crm_hooks_retrying(self) -> int:
+        """CRM hooks that failed and wait for their next attempt."""
+        return self.world.crm_hooks.retrying
+
+    @property
+    def crm_hook_faults(self) -> HookFaults[CrmHookRecord]:
+        return self.world.crm_hooks.faults
 
     @property
     def redirect_url(self) -> str | None:
@@ -199,6 +222,7 @@ class AmoSimulator(People):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sender.run)
             nursery.start_soon(self._calls.run)
+            nursery.start_soon(self.world.crm_hooks.run)
             nursery.start_soon(messages.show_later, self.world)
             task_status.started()
 
@@ -296,6 +320,8 @@ class AmoSimulator(People):
         account.is_connected = account.is_installed = False
         if self.world.switches.after_uninstall == "forgotten":
             account.forget_integration()
+        if self.world.switches.webhooks_after_uninstall == "removed":
+            account.webhooks.clear()
         self.world.events.publish("account", account_id=account.id)
         return self._calls.uninstalled(account)
 

@@ -37,6 +37,19 @@ class Switches:
     hook_newline: bool = False  # section 9: the body ends with a newline that is not signed
     hook_timeout_s: float = 5.0
 
+    # CRM webhooks (section 14)
+    crm_hook_timeout_s: float = 2.0
+    crm_hook_retries_s: tuple[float, ...] = (300.0, 900.0, 900.0, 3600.0)  # after the 1st, 2nd ... failed attempt
+    delete_hook: Literal["listed", "bare"] = (
+        "listed"  # `leads[delete][0][id]` or, as one sentence says, `leads[delete]`
+    )
+    link_hooks: bool = True  # is attaching a contact an update of the deal and of the contact
+    talk_entity_type: Literal["lead", "leads"] = "lead"  # point 11: both were seen
+    unlisted_webhook_events: bool = False  # point 12: can the unsorted and messages be subscribed to by the API
+    repost_enables_webhook: bool = False  # does subscribing again switch a disabled webhook on
+    unsorted_accepted: Literal["add_lead", "status_lead"] = "add_lead"  # what accepting an unsorted tells of its deal
+    webhooks_after_uninstall: Literal["kept", "removed"] = "kept"
+
     # Installation and removal of the integration
     redirect_client_id: bool = False  # point 14: is `client_id` among the parameters of the redirect
     uninstall_client: Literal["client_uuid", "client_id"] = "client_uuid"  # point 14

@@ -15,6 +15,7 @@ import trio
 
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.conversations import SimMessage
+from dealgram.sandbox.amocrm.crm_hooks import CrmHookSender
 from dealgram.sandbox.amocrm.events import EventStream
 from dealgram.sandbox.amocrm.ids import Ids
 from dealgram.sandbox.amocrm.limits import Pace
@@ -71,6 +72,7 @@ class World:
     ids: Ids
     events: EventStream
     domain: str
+    crm_hooks: CrmHookSender
     accounts: dict[int, SimAccount] = field(default_factory=dict)
     accounts_by_amojo: dict[str, SimAccount] = field(default_factory=dict)
     hosts: dict[str, int | None] = field(default_factory=dict)
