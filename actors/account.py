@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,15 @@ from dealgram.actors import texts
 from dealgram.actors.account_contacts import AccountContacts
 from dealgram.actors.account_tokens import AccountTokenStore
 from dealgram.actors.answers import refuse
-from dealgram.actors.asking import AccessToken, FindContact, Reconnect
+from dealgram.actors.asking import (
+    AccessToken,
+    AdoptContact,
+    CheckContact,
+    FindContact,
+    FindContacts,
+    PersonRenamed,
+    Reconnect,
+)
 from dealgram.actors.bodies import Body, ReportStatus
 from dealgram.actors.outbox import Decision, OutboxActor, Outcome
 from dealgram.actors.registry import AccountInfo
@@ -44,27 +53,38 @@ class AccountActor(OutboxActor):
         super().__init__(services)
         self.account_id = account_id
         self._jobs: Lanes[_Job] | None = None
+        self._token_jobs: Lanes[_Job] | None = None
         self._tokens = AccountTokenStore(services, account_id)
         self._contacts = AccountContacts(services, account_id)
 
     async def activate(self) -> None:
         self._jobs = self.context.lanes(run=self._do, concurrency=8, bound=4096)
+        # Of their own: the jobs above wait for tokens themselves, and may be all that run at the moment.
+        self._token_jobs = self.context.lanes(run=self._do, concurrency=1, bound=4096)
         await self.open_outbox()
 
     def handle_question(self, question: Question[object]) -> None:
         match question.request:
             case AccessToken(stale=stale):
-                self._put("tokens", question, lambda: self._tokens.access_token(stale))
+                work = partial(self._tokens.access_token, stale)
+                _required(self._token_jobs).put("tokens", _Job(work, question))
             case FindContact() as wanted:
                 self._put(f"contact-{wanted.value}", question, lambda: self._contacts.find(wanted))
+            case FindContacts() as many:
+                self._put("contacts", question, lambda: self._contacts.find_all(many))
+            case CheckContact() as doubted:
+                self._put(f"contact-{doubted.value}", question, lambda: self._contacts.check(doubted))
+            case AdoptContact() as given:
+                self._put(f"contact-{given.user_id}", question, lambda: self._contacts.adopt(given))
+            case PersonRenamed() as person:
+                self._put(f"contact-{person.user_id}", question, lambda: self._contacts.follow(person))
             case Reconnect():
                 self._put("connect", question, self._reconnect)
             case request:
                 raise Permanent(f"an account does not understand {type(request).__name__}")
 
     def _put(self, lane: str, question: Question[object], work: Callable[[], Awaitable[object]]) -> None:
-        assert self._jobs is not None, "activate() comes first"
-        self._jobs.put(lane, _Job(work, question))
+        _required(self._jobs).put(lane, _Job(work, question))
 
     async def _do(self, lane: str, job: _Job) -> None:
         # The asker has its own place in a journal and asks again: a failed answer is handed over, not repeated here.
@@ -102,3 +122,8 @@ class AccountActor(OutboxActor):
         if account.row.amojo_id is None:
             raise AccountGone(f"account {self.account_id} has no chat id", retry_after_s=60)
         await self.services.amojo.connect(account.row.amojo_id, account.row.name or account.row.subdomain)
+
+
+def _required(lanes: Lanes[_Job] | None) -> Lanes[_Job]:
+    assert lanes is not None, "activate() comes first"
+    return lanes

@@ -43,6 +43,44 @@ class FindContact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindContacts:
+    """Ask for the contacts of many people at once. Answer: ``dict[str, int]``, contact ids by ``value``."""
+
+    people: tuple[FindContact, ...]
+    create: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckContact:
+    """amoCRM refused something with this contact: is it still there? Answer: ``bool``, True if it was forgotten."""
+
+    value: str
+    contact_id: int
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptContact:
+    """amoCRM itself gave a person's chat this contact: make it the person's. ``given_names`` are those that the chat's
+    participant had. Answer: ``int | None``, the person's contact; ``None`` while amoCRM does not show this one."""
+
+    user_id: int
+    contact_id: int
+    name: str
+    username: str | None = None
+    given_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRenamed:
+    """A person has another name or public name: their contact is to follow. Answer: ``None``."""
+
+    user_id: int
+    name: str
+    username: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect:
     """Ask to connect the chat channel again, because amoCRM no longer knows it. Answer: ``None``."""
 

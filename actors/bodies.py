@@ -100,6 +100,33 @@ class AttachPerson(Body, frozen=True, kw_only=True, omit_defaults=True):
     user_id: int
 
 
+class LookForContact(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Look whether amoCRM has given a private chat a contact, and make it the person's (lane of its own)."""
+
+    kind: ClassVar[str] = "contact.look"
+
+    conversation: str
+
+
+class FollowPerson(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """A person has another name or public name in Telegram: their contact is to follow."""
+
+    kind: ClassVar[str] = "person.follow"
+
+    user_id: int
+    name: str
+    username: str | None = None
+
+
+class FindAdopted(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """amoCRM told of contacts or deals that may be those of chats in «Неразобранное»: tell the bots concerned."""
+
+    kind: ClassVar[str] = "contact.adopted"
+
+    contact_ids: tuple[int, ...] = ()
+    lead_ids: tuple[int, ...] = ()
+
+
 class DetachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Take the group's own contact off a deal that was unlinked."""
 
@@ -204,6 +231,9 @@ BODIES: dict[str, type[Body]] = {
         AttachDeal,
         AttachPerson,
         DetachDeal,
+        LookForContact,
+        FollowPerson,
+        FindAdopted,
         SendAnswer,
         Say,
         EditMenu,

@@ -10,22 +10,26 @@ from __future__ import annotations
 import dataclasses
 from collections import OrderedDict
 
-from dealgram.actors import texts
+from dealgram.actors import adoption, texts
 from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
 from dealgram.actors.bodies import (
     AnswerPress,
     Author,
     Body,
     EditMessage,
+    FollowPerson,
+    LookForContact,
     PostMessage,
     ReportStatus,
     Say,
     SendAnswer,
 )
+from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.incoming import read_message
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
 from dealgram.actors.opening import Opening
-from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.person_names import carry_after, follow
 from dealgram.actors.posting import Posting
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
@@ -72,6 +76,8 @@ class BotActor(OutboxActor):
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry.id))
             case "amojo":
                 await self.finish(entry, await self._on_hook(entry))
+            case adoption.HOOK_SOURCE:
+                await self.finish(entry, Decision(todo=(adoption.look(entry.payload.decode()),)))
             case source:
                 raise Permanent(f"a bot knows no source {source}")
 
@@ -108,11 +114,11 @@ class BotActor(OutboxActor):
         user_id = message.chat.id
         conversation = PrivateConversation(self._bot_id, user_id)
         msgid = telegram_msgid(self._bot_id, user_id, incoming.message_id, conversation)
-        rows = await self._saw(author, blocked=False)
+        rows, renamed = await self._saw(author, blocked=False)
         starts = incoming.text.partition(" ")[0] == "/start"
         line = _start_line(incoming.text) if starts else incoming.line
         if not line:
-            return Decision(rows=rows, result="nothing to show")
+            return Decision(rows=rows, todo=renamed, result="nothing to show")
         body: Body
         if edited:
             body = EditMessage(conversation=str(conversation), msgid=msgid, text=line)
@@ -128,7 +134,7 @@ class BotActor(OutboxActor):
                 message_id=incoming.message_id,
                 reply_to_message_id=incoming.reply_to,
             )
-        todo = [NewBody(lane=str(conversation), body=body)]
+        todo = [*renamed, NewBody(lane=str(conversation), body=body)]
         if starts and not edited:
             todo.append(NewBody(lane=_chat_lane(user_id), body=Say(chat_id=user_id, html=texts.GREETING)))
         return Decision(rows=rows, todo=tuple(todo))
@@ -154,7 +160,7 @@ class BotActor(OutboxActor):
         )
         return Decision(rows=rows, todo=(NewBody(lane=str(conversation), body=line),))
 
-    async def _saw(self, author: Author, *, blocked: bool) -> tuple[Row, ...]:
+    async def _saw(self, author: Author, *, blocked: bool) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
         assert author.user_id is not None
         known = await self._person(author.user_id)
         person = Person(
@@ -166,8 +172,9 @@ class BotActor(OutboxActor):
             blocked=blocked,
         )
         if known is not None and dataclasses.replace(known, seen_at=None) == person:
-            return ()
-        return self._keep(person)
+            return (), ()
+        named_anew = known is not None and (known.name, known.username) != (person.name, person.username)
+        return self._keep(person), (follow(person.user_id, person.name, person.username),) if named_anew else ()
 
     async def _person(self, user_id: int) -> Person | None:
         if (known := self._persons.get(user_id)) is not None:
@@ -224,6 +231,10 @@ class BotActor(OutboxActor):
                 return await self._posting.post(body, self._opening(body))
             case EditMessage():
                 return await self._posting.edit(body, delivery)
+            case LookForContact():
+                return await self._look(body)
+            case FollowPerson():
+                return await carry_after(self, body)
             case ReportStatus():
                 return await deliver_report(self.services, self.account_id, body, delivery)
             case SendAnswer():
@@ -235,6 +246,15 @@ class BotActor(OutboxActor):
                 return await self._sending.answer_press(body)
             case _:
                 raise Permanent(f"a bot delivers no {body.kind}")
+
+    async def _look(self, body: LookForContact) -> Outcome:
+        conversation = parse_conversation(body.conversation)
+        person = await self._person(conversation.user_id) if isinstance(conversation, PrivateConversation) else None
+        if person is None:
+            return DONE
+        outcome = await adoption.look_for_contact(self, body, person, self._bot().name)
+        self._posting.forget(body.conversation)  # its row may just have got a contact
+        return outcome
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
         if isinstance(body, SendAnswer):
@@ -253,7 +273,7 @@ class BotActor(OutboxActor):
             chat_user=ChatUser(
                 id=author.id,
                 name=f"{author.name} ({bot.name})",
-                profile_link=f"https://t.me/{author.username}" if author.username else None,
+                profile_link=profile_link(author.username),
             ),
             contact_value=str(conversation.user_id),
             contact_name=author.name,

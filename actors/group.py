@@ -26,6 +26,7 @@ from dealgram.actors.bodies import (
     DetachDeal,
     EditMenu,
     EditMessage,
+    FollowPerson,
     HandlePress,
     MirrorAnswer,
     PostMessage,
@@ -34,6 +35,7 @@ from dealgram.actors.bodies import (
     SendAnswer,
 )
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_linking import GroupLinking
 from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
@@ -57,6 +59,7 @@ from dealgram.actors.names import (
 )
 from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.person_names import carry_after
 from dealgram.actors.posting import Posting
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
@@ -245,6 +248,8 @@ class GroupActor(OutboxActor):
                 return await self._linking.detach(deal_id)
             case AttachPerson(user_id=user_id):
                 return await self._linking.attach_person(user_id)
+            case FollowPerson():
+                return await carry_after(self, body)
             case _:
                 raise Permanent(f"a group delivers no {body.kind}")
 
@@ -314,7 +319,7 @@ class GroupActor(OutboxActor):
             chat_user=ChatUser(
                 id=person_id(conversation.user_id),
                 name=name,
-                profile_link=f"https://t.me/{username}" if username else None,
+                profile_link=profile_link(username),
             ),
             contact_value=str(conversation.user_id),
             contact_name=name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dealgram.actors import menu, texts
@@ -18,8 +18,10 @@ from dealgram.actors.group_state import Dialog, GroupState
 from dealgram.actors.incoming import Incoming, chat_author_id
 from dealgram.actors.names import GroupConversation, group_person_id, service_msgid, telegram_msgid
 from dealgram.actors.outbox import Decision, NewBody
+from dealgram.actors.person_names import follow
 from dealgram.actors.plan import Policy, plan
 from dealgram.actors.registry import AccountInfo, BotInfo
+from dealgram.persistence.records import Participant
 from dealgram.persistence.tables import Row
 
 CHAT_LANE = "telegram"
@@ -50,12 +52,14 @@ class Surroundings:
 
 def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
     """Decide what to do with a message."""
-    known = set(state.participants)
+    known = dict(state.participants)
     rows: list[Row] = [*state.rename(incoming.chat_title, incoming.chat_kind), *_people(state, incoming)]
     decision = _decide(state, incoming, around)
     newcomers = [user_id for user_id in state.participants if user_id not in known]
     return dataclasses.replace(
-        decision, rows=(*rows, *decision.rows), todo=(*decision.todo, *_attach(state, newcomers, around))
+        decision,
+        rows=(*rows, *decision.rows),
+        todo=(*decision.todo, *_attach(state, newcomers, around), *_renamed(known, rows)),
     )
 
 
@@ -166,6 +170,17 @@ def _people(state: GroupState, incoming: Incoming) -> tuple[Row, ...]:
     if incoming.left is not None:
         rows += state.saw(incoming.left.user_id, incoming.left.name, incoming.left.username, present=False)
     return tuple(rows)
+
+
+def _renamed(known: Mapping[int, Participant], rows: Iterable[Row]) -> tuple[NewBody, ...]:
+    """People who were seen here before under another name: their contacts follow."""
+    return tuple(
+        follow(row.user_id, row.name, row.username)
+        for row in rows
+        if isinstance(row, Participant)
+        and (before := known.get(row.user_id)) is not None
+        and (before.name, before.username) != (row.name, row.username)
+    )
 
 
 def _dialog(state: GroupState, incoming: Incoming, now: int) -> Dialog | None:

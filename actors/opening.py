@@ -1,8 +1,9 @@
 """Making a conversation before its first message.
 
-A conversation comes to life in the order that never leaves it in «Неразобранное» (amoCRM contract §12a): the chat, the
-contact, chat to contact, contact to deal, then the first message. Each step may be repeated; the row is marked ready
-when all are done, the first message included (see `posting`).
+A conversation comes to life in the order that never leaves it in «Неразобранное» by accident (amoCRM contract §12a):
+the chat, the contact, chat to contact, contact to deal, then the first message. Each step may be repeated; the row is
+marked ready when all are done, the first message included (see `posting`). Whose deal a private chat belongs to is
+decided in `private_deals`.
 """
 
 from __future__ import annotations
@@ -10,24 +11,23 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from dealgram.actors.asking import FindContact, ask_account
+from dealgram.actors.asking import CheckContact, FindContact, ask_account
 from dealgram.actors.names import Conversation, GroupConversation
 from dealgram.actors.outbox import Decision, OutboxActor
 from dealgram.actors.registry import BotInfo
 from dealgram.gateways import amojo
-from dealgram.gateways.amocrm import NewLead
+from dealgram.gateways.amocrm import TooManyLinksError
+from dealgram.gateways.errors import Refused
 from dealgram.persistence import conversations
 from dealgram.persistence.records import Conversation as ConversationRow
-
-DEAL_WANTED = 0
-"""A private conversation whose deal is decided on but not yet made: kept so that a crash in between is resumed."""
+from dealgram.runtime import Transient
 
 _CACHE_SIZE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What it takes to open a conversation."""
+    """What it takes to open a conversation. ``chat_id``: the Telegram chat it is about, for its picture."""
 
     conversation: Conversation
     bot: BotInfo
@@ -37,96 +37,30 @@ class Opening:
     user_id: int | None = None
     username: str | None = None
     deals: tuple[int, ...] = ()
+    chat_id: int | None = None
 
 
-class Opener:
-    """Opens the conversations of one actor, and remembers which are open."""
+class Openings:
+    """The steps that every kind of opening is made of. Works for one actor."""
 
     def __init__(self, actor: OutboxActor) -> None:
-        self._actor = actor
-        self._services = actor.services
-        self._account_id = actor.account_id  # known: made at the end of the actor's activation
-        self._ready: dict[str, ConversationRow] = {}
+        self.actor = actor
+        self.services = actor.services
+        self.account_id = actor.account_id  # known: made at the end of the actor's activation
 
-    async def known(self, key: str) -> ConversationRow | None:
-        """The conversation if it is ready."""
-        if (row := self._ready.get(key)) is not None:
-            return row
-        row = await conversations.get(self._services.db, self._account_id, key)
-        if row is None or not row.ready:
-            return None
-        return self.remember(row)
-
-    def forget(self, key: str) -> None:
-        """A conversation is no longer ready (its contact left the deal): open it again before its next message."""
-        self._ready.pop(key, None)
-
-    def remember(self, row: ConversationRow) -> ConversationRow:
-        """A conversation is ready."""
-        if len(self._ready) >= _CACHE_SIZE:
-            self._ready.pop(next(iter(self._ready)))
-        self._ready[row.conversation_id] = row
-        return row
-
-    async def open(self, opening: Opening) -> ConversationRow:
-        """Carry out all steps but the first message; returns the row as it is to be kept after that."""
-        key = str(opening.conversation)
-        account = self._services.account(self._account_id)
-        client = self._services.amocrm(self._account_id)
-        contact_id, deal_id = await self._contact_and_deal(opening)
-        chat = await self._services.amojo.create_chat(
-            account.scope_id, key, opening.chat_user, source_external_id=opening.bot.source
+    async def chat(self, opening: Opening) -> str:
+        """The chat, made if need be; gives amojo's id. One without messages is seen by nobody."""
+        scope = self.services.account(self.account_id).scope_id
+        chat = await self.services.amojo.create_chat(
+            scope, str(opening.conversation), opening.chat_user, source_external_id=opening.bot.source
         )
-        await client.link_chats([(chat.id, contact_id)])
-        for deal in opening.deals:
-            await client.link(deal, [contact_id])
-        return dataclasses.replace(
-            self._blank(opening), chat_uuid=chat.id, contact_id=contact_id, deal_id=deal_id, ready=True
-        )
+        return chat.id
 
-    async def _contact_and_deal(self, opening: Opening) -> tuple[int, int | None]:
-        """The contact of a conversation and, for a person unknown until now, their new deal."""
-        if isinstance(opening.conversation, GroupConversation):
-            return await self._contact(opening, create=True) or 0, opening.conversation.deal_id
-        row = await conversations.get(self._services.db, self._account_id, str(opening.conversation))
-        if row is None or row.deal_id is None:
-            known = await self._contact(opening, create=False)
-            if known is not None:
-                # amoCRM's own account rule decides the deal of a known contact (design §4).
-                return known, None
-            row = dataclasses.replace(self._blank(opening), deal_id=DEAL_WANTED)
-            await self._actor.decide(Decision(rows=(row,)), cause=f"want-{opening.conversation}")
-        contact_id = await self._contact(opening, create=True) or 0
-        if row.deal_id != DEAL_WANTED:
-            return contact_id, row.deal_id
-        deal_id = await self._new_deal(opening, contact_id)
-        row = dataclasses.replace(row, contact_id=contact_id, deal_id=deal_id)
-        await self._actor.decide(Decision(rows=(row,)), cause=f"deal-{opening.conversation}")
-        return contact_id, deal_id
-
-    async def _new_deal(self, opening: Opening, contact_id: int) -> int:
-        client = self._services.amocrm(self._account_id)
-        # Creating a deal has no key of its own: look first, so that a repeat after a crash finds what was made.
-        contact = await client.contact(contact_id)
-        if contact is not None and contact.lead_ids:
-            return max(contact.lead_ids)
-        (deal_id,) = await client.create_leads(
-            [
-                NewLead(
-                    name=f"{opening.contact_name} ({opening.bot.name})",
-                    pipeline_id=opening.bot.row.pipeline_id,
-                    contact_ids=(contact_id,),
-                    source_external_id=opening.bot.source,
-                    request_id=str(opening.conversation),
-                )
-            ]
-        )
-        return deal_id
-
-    async def _contact(self, opening: Opening, *, create: bool) -> int | None:
+    async def contact(self, opening: Opening, *, create: bool) -> int | None:
+        """The person's (or the group's own) contact; None only without ``create``."""
         answer = await ask_account(
-            self._actor.context.system,
-            self._account_id,
+            self.actor.context.system,
+            self.account_id,
             FindContact(
                 value=opening.contact_value,
                 name=opening.contact_name,
@@ -138,16 +72,85 @@ class Opener:
         assert answer is None or isinstance(answer, int)
         return answer
 
-    def _blank(self, opening: Opening) -> ConversationRow:
+    async def check_contact(self, opening: Opening, contact_id: int, error: Refused) -> None:
+        """amoCRM refused a step: was it because the contact is no more?
+
+        Raises:
+            Transient: it was, and is forgotten; begin anew.
+        """
+        request = CheckContact(value=opening.contact_value, contact_id=contact_id, user_id=opening.user_id)
+        if await ask_account(self.actor.context.system, self.account_id, request):
+            raise Transient(f"contact {contact_id} is gone from amoCRM", retry_after_s=0.0) from error
+
+    async def keep(self, row: ConversationRow, cause: str) -> ConversationRow:
+        """Write a step down before the next one is made."""
+        await self.actor.decide(Decision(rows=(row,)), cause=f"{cause}-{row.conversation_id}")
+        return row
+
+    async def row(self, opening: Opening) -> ConversationRow:
+        """What earlier attempts have written down, or a blank row."""
+        key = str(opening.conversation)
+        return await conversations.get(self.services.db, self.account_id, key) or self.blank(opening)
+
+    def blank(self, opening: Opening) -> ConversationRow:
+        """A conversation of which nothing is done yet."""
         conversation = opening.conversation
         return ConversationRow(
-            account_id=self._account_id,
+            account_id=self.account_id,
             conversation_id=str(conversation),
             bot_id=opening.bot.bot_id,
             group_id=conversation.group_id if isinstance(conversation, GroupConversation) else None,
             user_id=conversation.user_id,
             deal_id=conversation.deal_id if isinstance(conversation, GroupConversation) else None,
-            chat_uuid=None,
-            contact_id=None,
-            ready=False,
         )
+
+
+class OpenConversations:
+    """Those conversations of an actor that are open, as far as it remembers."""
+
+    def __init__(self, actor: OutboxActor) -> None:
+        self._services = actor.services
+        self._account_id = actor.account_id
+        self._ready: dict[str, ConversationRow] = {}
+
+    async def known(self, key: str) -> ConversationRow | None:
+        """The conversation if it is ready."""
+        if (row := self._ready.get(key)) is not None:
+            return row
+        row = await conversations.get(self._services.db, self._account_id, key)
+        if row is None or not row.ready:
+            return None
+        return self.remember(row)
+
+    def remember(self, row: ConversationRow) -> ConversationRow:
+        """A conversation is ready."""
+        if len(self._ready) >= _CACHE_SIZE:
+            self._ready.pop(next(iter(self._ready)))
+        self._ready[row.conversation_id] = row
+        return row
+
+    def forget(self, key: str) -> None:
+        """A conversation is no longer ready, or its row is to be read anew."""
+        self._ready.pop(key, None)
+
+
+async def open_group(steps: Openings, opening: Opening) -> ConversationRow:
+    """Carry out all steps but the first message for a conversation of a group.
+
+    Raises:
+        TooManyLinksError: amoCRM attaches no more contacts to the deal (or no more deals to the contact).
+    """
+    contact_id = await steps.contact(opening, create=True)
+    assert contact_id is not None, "it is created"
+    client = steps.services.amocrm(steps.account_id)
+    chat_uuid = await steps.chat(opening)
+    try:
+        await client.link_chats([(chat_uuid, contact_id)])
+        for deal in opening.deals:
+            await client.link(deal, [contact_id])
+    except TooManyLinksError:
+        raise
+    except Refused as error:
+        await steps.check_contact(opening, contact_id, error)
+        raise
+    return dataclasses.replace(steps.blank(opening), chat_uuid=chat_uuid, contact_id=contact_id, ready=True)

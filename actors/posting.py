@@ -11,12 +11,14 @@ from typing import Literal
 
 import structlog
 
+from dealgram.actors.adoption import look
 from dealgram.actors.asking import Reconnect, ask_account
 from dealgram.actors.bodies import EditMessage as EditBody
 from dealgram.actors.bodies import MirrorAnswer, PostMessage
-from dealgram.actors.names import GroupConversation, group_person_id, manager_id
-from dealgram.actors.opening import Opener, Opening
+from dealgram.actors.names import GroupConversation, PrivateConversation, group_person_id, manager_id
+from dealgram.actors.opening import OpenConversations, Opening, Openings, open_group
 from dealgram.actors.outbox import DONE, Decision, OutboxActor, Outcome
+from dealgram.actors.private_deals import open_private
 from dealgram.gateways import amojo
 from dealgram.gateways.errors import Forbidden, NotFound, Refused
 from dealgram.persistence import messages, users
@@ -37,7 +39,8 @@ class Posting:
         self._actor = actor
         self._services = actor.services
         self._account_id = actor.account_id  # known: made at the end of the actor's activation
-        self._opener = Opener(actor)
+        self._open = OpenConversations(actor)
+        self._steps = Openings(actor)
 
     async def post(self, body: PostMessage, opening: Opening) -> Outcome:
         """Post a message of a person (or of the group itself); the conversation is opened if need be."""
@@ -51,10 +54,12 @@ class Posting:
             source_external_id=opening.bot.source,
             reply_to=await self._quote(body, opening.bot.bot_id),
         )
-        amo_id = await self._open_and_send(message, opening)
+        row, amo_id = await self._open_and_send(message, opening)
+        # A private chat in «Неразобранное»: has somebody accepted it, or amoCRM merged it into a deal? (`adoption`)
+        todo = (look(row.conversation_id),) if row.contact_id is None and row.group_id is None else ()
         if body.chat_id is None or body.message_id is None:
-            return DONE
-        return self._posted(body, opening, amo_id, "in")
+            return Outcome(todo=todo)
+        return dataclasses.replace(self._posted(body, opening, amo_id, "in"), todo=todo)
 
     async def _quote(self, body: PostMessage, bot_id: int) -> amojo.Quote | None:
         """The answered message in the same conversation. Its post went through this lane before, so it is known."""
@@ -89,7 +94,8 @@ class Posting:
             silent=True,
             source_external_id=opening.bot.source,
         )
-        return self._posted(body, opening, await self._open_and_send(message, opening), "out")
+        _, amo_id = await self._open_and_send(message, opening)
+        return self._posted(body, opening, amo_id, "out")
 
     def _posted(
         self, body: PostMessage | MirrorAnswer, opening: Opening, amo_id: str | None, direction: Literal["in", "out"]
@@ -120,22 +126,24 @@ class Posting:
         await self._services.amojo.edit(self._services.account(self._account_id).scope_id, edit)
         return DONE
 
-    async def _open_and_send(self, message: amojo.NewMessage, opening: Opening) -> str | None:
+    async def _open_and_send(self, message: amojo.NewMessage, opening: Opening) -> tuple[ConversationRow, str | None]:
         key = str(opening.conversation)
-        if (row := await self._opener.known(key)) is not None:
-            return await self._send(message, row)
+        if (row := await self._open.known(key)) is not None:
+            return row, await self._send(message, row)
         async with self._services.person_locks(self._account_id, opening.contact_value):
-            row = await self._opener.open(opening)
+            if isinstance(opening.conversation, PrivateConversation):
+                row = await open_private(self._steps, opening)
+            else:
+                row = await open_group(self._steps, opening)
             amo_id = await self._send(message, row)
             # Only now: were it marked before its first message, a kill or a failed send in between would let another
             # conversation of the person bind this one to its deal.
             await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
-            self._opener.remember(row)
-            return amo_id
+            return self._open.remember(row), amo_id
 
     def forget(self, key: str) -> None:
-        """A conversation is no longer ready (its contact left the deal): open it again before its next message."""
-        self._opener.forget(key)
+        """A conversation is no longer ready (its contact left the deal), or its row has changed: read it anew."""
+        self._open.forget(key)
 
     async def _send(self, message: amojo.NewMessage, row: ConversationRow) -> str | None:
         """Send; repeating is harmless, since the message carries its id. Returns amoCRM's id if it told one."""

@@ -235,3 +235,20 @@ def group_upgraded_line(title: str) -> str:
 def refused(detail: str) -> str:
     """An error of Telegram that has no sentence of its own."""
     return f"{REASON_REFUSED}: {detail}"
+
+
+def twin_contact_note(link: str) -> str:
+    """The note in a contact whose person has another contact already."""
+    return (
+        f"Этот человек уже есть среди контактов: {link}. В группе Telegram он появился раньше, чем был принят его "
+        "личный чат. Объедините контакты, чтобы переписка была в одной карточке."
+    )
+
+
+def deal_is_full_line(left_out: int) -> str:
+    """The line in a deal to which amoCRM attaches no more contacts."""
+    people = plural(left_out, "участник", "участника", "участников")
+    return (
+        f"⚠️ amoCRM больше не добавляет контакты в эту сделку: {people} группы остались без контакта в ней. "
+        "Их сообщения приходят сюда, в чат группы, с именем перед текстом."
+    )

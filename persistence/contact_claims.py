@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dealgram.persistence.database import Connection, Database
 from dealgram.persistence.records import Contact
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import upsert_rows
+
+if TYPE_CHECKING:
+    from dealgram.persistence.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ async def settle(
         if noted:
             await connection.execute(
                 "INSERT INTO contact_claims (account_id, value, shard, contact_id)"
-                " SELECT $1, new.value, $4, new.contact_id FROM unnest($2::text[], $3::bigint[]) AS new(value, contact_id)"
+                " SELECT $1, n.value, $4, n.contact_id FROM unnest($2::text[], $3::bigint[]) AS n(value, contact_id)"
                 " ON CONFLICT (account_id, value) DO UPDATE SET contact_id = excluded.contact_id",
                 account_id,
                 list(noted),

@@ -67,13 +67,3 @@ async def unclaimed(db: Database, account_id: int, limit: int = 1) -> list[Conve
         limit,
     )
     return [row_of(Conversation, record) for record in records]
-
-
-async def adopted(db: Database, account_id: int, conversation_id: str, contact_id: int) -> None:
-    """A conversation has a contact; nothing else of its row is touched."""
-    await db.execute(
-        "UPDATE conversations SET contact_id = $3, updated_at = now() WHERE account_id = $1 AND conversation_id = $2",
-        account_id,
-        conversation_id,
-        contact_id,
-    )
