@@ -1,4 +1,4 @@
-"""The actor of an amoCRM account: its tokens and its contacts.
+"""The actor of an amoCRM account: its tokens, its contacts and its life (setup, check-ups, removal).
 
 Owns what must have one owner per account. Refresh tokens are single use, so only this actor rotates them, and stores
 the new pair before anybody uses it. A Telegram person has one contact per account however many groups and bots they
@@ -15,8 +15,9 @@ from functools import partial
 
 import structlog
 
-from dealgram.actors import texts
+from dealgram.actors import account_orders, texts
 from dealgram.actors.account_contacts import AccountContacts
+from dealgram.actors.account_life import AccountLife
 from dealgram.actors.account_tokens import AccountTokenStore
 from dealgram.actors.answers import refuse
 from dealgram.actors.asking import (
@@ -35,7 +36,7 @@ from dealgram.actors.report import deliver_report
 from dealgram.actors.services import AccountGone, Services
 from dealgram.gateways.amojo import DeliveryError, MessageHook, parse_hook
 from dealgram.persistence.entries import Delivery, InboxEntry
-from dealgram.runtime import Lanes, Permanent, Question
+from dealgram.runtime import Failure, Lanes, Permanent, Question
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class AccountActor(OutboxActor):
         self._token_jobs: Lanes[_Job] | None = None
         self._tokens = AccountTokenStore(services, account_id)
         self._contacts = AccountContacts(services, account_id)
+        self._life = AccountLife(services, account_id, self._tokens)
 
     async def activate(self) -> None:
         self._jobs = self.context.lanes(run=self._do, concurrency=8, bound=4096)
@@ -96,7 +98,11 @@ class AccountActor(OutboxActor):
             job.question.reply.resolve(answer)
 
     async def handle_entry(self, entry: InboxEntry) -> None:
-        """A chat hook that belongs to no bot and no group of ours (amoCRM contract §23): tell the manager."""
+        """An order to the account itself, or a chat hook that belongs to no bot and no group of ours (amoCRM contract
+        §23): tell the manager."""
+        if entry.source == account_orders.SOURCE:
+            await self.finish(entry, await self._life.decide(entry))
+            return
         hook = parse_hook(entry.payload)
         if isinstance(hook, MessageHook):
             told = refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT, int(DeliveryError.CANNOT_START))
@@ -109,7 +115,13 @@ class AccountActor(OutboxActor):
             case ReportStatus():
                 return await deliver_report(self.services, self.account_id, body, delivery)
             case _:
-                raise Permanent(f"an account delivers no {body.kind}")
+                outcome = await self._life.deliver(body, delivery)
+                if outcome is None:
+                    raise Permanent(f"an account delivers no {body.kind}")
+                return outcome
+
+    def given_up(self, body: Body, failure: Failure) -> Outcome:
+        return self._life.given_up(body, failure)
 
     def _account(self) -> AccountInfo:
         account = self.services.registry.account(self.account_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dealgram.actors.names import account_address
 from dealgram.actors.registry import Registry
+from dealgram.actors.services import ACCOUNT_PAUSE_S, AccountGone
 from dealgram.persistence.secret_box import SecretBox
 from dealgram.runtime import ActorStopped, ActorSystem, AskTimeout, MailboxFull, Transient
 
@@ -109,8 +110,14 @@ class AccountTokens:
     account_id: int
 
     async def token(self, stale: str | None) -> str:
-        """A token that is not ``stale``. The usual case reads the registry and asks nobody."""
+        """A token that is not ``stale``. The usual case reads the registry and asks nobody.
+
+        Raises:
+            AccountGone: an administrator has to authorise the account first.
+        """
         account = self.registry.account(self.account_id)
+        if account is not None and account.row.status in ("reauthorise", "uninstalled"):
+            raise AccountGone(f"account {self.account_id} is not authorised", retry_after_s=ACCOUNT_PAUSE_S)
         if account is not None and account.row.access_token and account.row.token_expires_at:
             token = self.box.open(account.row.access_token)
             if token != stale and account.row.token_expires_at - self.now() > REFRESH_EARLY:

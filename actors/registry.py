@@ -110,8 +110,10 @@ class Registry:
         bots = {bot.bot_id: bot for row in bot_list if (bot := self._bot(row)) is not None}
         changed = found != self._accounts or bots != self._bots
         self._accounts, self._bots = found, bots
-        self._scopes = {info.scope_id: info.account_id for info in found.values() if info.scope_id}
-        self._crm_hooks = {info.row.hook_key: info.account_id for info in found.values() if info.row.hook_key}
+        # Nobody speaks for an account that was removed: its hooks are answered as if there were none.
+        there = [info for info in found.values() if info.row.status != "uninstalled"]
+        self._scopes = {info.scope_id: info.account_id for info in there if info.scope_id}
+        self._crm_hooks = {info.row.hook_key: info.account_id for info in there if info.row.hook_key}
         self._webhooks = {bot.row.webhook_key: bot.bot_id for bot in bots.values() if bot.row.webhook_key}
         if changed:
             for listener in self._listeners:

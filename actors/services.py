@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 import trio
 
+from dealgram.actors.amo_hosts import AmoHosts
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
-from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient
+from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.telegram import TelegramGateway, TelegramLimits
 from dealgram.persistence.database import Database
 from dealgram.persistence.journal import Journal
 from dealgram.persistence.secret_box import SecretBox
 from dealgram.runtime import Transient
+
+ACCOUNT_PAUSE_S = 30.0
+"""How long something waits before it looks again whether its account is connected."""
 
 
 class AccountGone(Transient):
@@ -81,6 +85,10 @@ class Services:
     channel_bot_id: str
     now: Callable[[], dt.datetime]
     person_locks: KeyedLocks
+    client: Callable[[str, TokenProvider], AmoCrmClient]
+    """Makes a REST client for a base URL with tokens that are not (yet) an account's own."""
+    hosts: AmoHosts
+    public_url: str | None = None
 
     def account(self, account_id: int) -> AccountInfo:
         """The connected account.
@@ -89,8 +97,8 @@ class Services:
             AccountGone: it is not connected now; the caller's item waits.
         """
         account = self.registry.account(account_id)
-        if account is None or not account.scope_id:
-            raise AccountGone(f"account {account_id} is not connected", retry_after_s=30)
+        if account is None or not account.scope_id or account.row.status != "active":
+            raise AccountGone(f"account {account_id} is not connected", retry_after_s=ACCOUNT_PAUSE_S)
         return account
 
     def bot(self, account_id: int, bot_id: int) -> BotInfo:
@@ -98,7 +106,11 @@ class Services:
 
         Raises:
             BotGoneError: it was disconnected.
+            AccountGone: its account was removed; what waits for it goes on when the account is back.
         """
+        account = self.registry.account(account_id)
+        if account is not None and account.row.status == "uninstalled":
+            raise AccountGone(f"account {account_id} was removed", retry_after_s=ACCOUNT_PAUSE_S)
         bot = self.registry.bot_of(account_id, bot_id)
         if bot is None:
             raise BotGoneError(f"bot {bot_id} is not connected")

@@ -1,7 +1,7 @@
 """Forgetting an account that was uninstalled long ago: everything of it, in every table, and nothing of anybody else.
 
 Which tables those are is asked of the database, so that a new table cannot be left out. The account's own row goes
-last: it holds when the account was uninstalled, so a purge that is cut short is continued by the next. Every batch looks
+last: it holds when the account was uninstalled, so a purge that is cut short is continued by the next. Each batch looks
 again whether the account still is uninstalled, for an administrator may install it anew meanwhile.
 """
 

@@ -60,14 +60,14 @@ async def get(db: Database, account_id: int) -> Account | None:
 
 
 async def by_scope(db: Database, scope_id: str) -> Account | None:
-    """The account of an amojo scope (channel and account): how a chat hook names its account."""
-    record = await db.fetchrow(Account.table.select("WHERE scope_id = $1"), scope_id)
+    """The account of an amojo scope (channel and account), unless it was removed: how a chat hook names its account."""
+    record = await db.fetchrow(Account.table.select("WHERE scope_id = $1 AND status <> 'uninstalled'"), scope_id)
     return None if record is None else row_of(Account, record)
 
 
 async def by_hook_key(db: Database, hook_key: str) -> Account | None:
     """The account whose CRM webhooks come to an address that ends in this key."""
-    record = await db.fetchrow(Account.table.select("WHERE hook_key = $1"), hook_key)
+    record = await db.fetchrow(Account.table.select("WHERE hook_key = $1 AND status <> 'uninstalled'"), hook_key)
     return None if record is None else row_of(Account, record)
 
 

@@ -20,6 +20,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     drive_url: str | None = None
     is_unsorted_on: bool | None = None
     is_api_filter_enabled: bool | None = None
+    is_technical_account: bool = False
     current_user_id: Int64 | None = None
 
 

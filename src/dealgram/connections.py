@@ -14,7 +14,6 @@ import structlog
 from pydantic import SecretStr
 
 from dealgram.actors.bot_connection import BotConnector
-from dealgram.actors.installation import Installer
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.telegram import PollingPool, TelegramGateway
@@ -84,22 +83,12 @@ class Gateways:
     amocrm: HttpTransport
     paces: Paces
 
-    def installer(self, db: Database, box: SecretBox) -> Installer:
-        """What connects accounts."""
-        return Installer(
-            db=db,
-            box=box,
-            oauth=self.oauth,
-            amojo=self.amojo,
-            client=self._client,
-            now=utc_now,
-        )
-
     def connector(self, db: Database, box: SecretBox) -> BotConnector:
         """What connects bots."""
-        return BotConnector(db=db, box=box, telegram=self.telegram, client=self._client)
+        return BotConnector(db=db, box=box, telegram=self.telegram, client=self.client)
 
-    def _client(self, host: str, tokens: TokenProvider) -> AmoCrmClient:
+    def client(self, host: str, tokens: TokenProvider) -> AmoCrmClient:
+        """A REST client of the account at a base URL."""
         return AmoCrmClient(self.amocrm, host, tokens, self.paces(host))
 
 

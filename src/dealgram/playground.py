@@ -20,6 +20,7 @@ import trio
 from pydantic import SecretStr
 from quart_trio import QuartTrio
 
+from dealgram.actors.connecting import connect_account
 from dealgram.http.server import ListenError
 from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
@@ -61,6 +62,8 @@ def in_sandbox(settings: Settings, *, telegram_port: int | None = None, amocrm_p
             "amocrm_client_id": INTEGRATION.client_id,
             "amocrm_client_secret": SecretStr(INTEGRATION.client_secret),
             "amocrm_redirect_uri": INTEGRATION.redirect_uri,
+            "amocrm_oauth_url": f"http://127.0.0.1:{amocrm}/oauth",
+            "amocrm_domains": ("127.0.0.1",),
         }
     )
 
@@ -122,7 +125,7 @@ class Playground:
 
     async def connect_account(self, service: Service, account: SimAccount) -> Account:
         """Install the integration in a simulated account, as its administrator would."""
-        row = await service.installer.connect_account(await self.open_host(account), self.amo.issue_code(account))
+        row = await connect_account(service.services, await self.open_host(account), self.amo.issue_code(account))
         await service.refresh()
         return row
 

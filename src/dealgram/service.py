@@ -24,23 +24,22 @@ from dealgram.actors.asking import AccountTokens
 from dealgram.actors.bot import BotActor
 from dealgram.actors.bot_connection import BotConnector
 from dealgram.actors.group import GroupActor
-from dealgram.actors.group_directory import GroupDirectory
-from dealgram.actors.installation import Installer
+from dealgram.actors.installing import InstallationActor
 from dealgram.actors.intake import Intake
 from dealgram.actors.names import read_bot_key
-from dealgram.actors.outbox import LookAgain
+from dealgram.actors.outbox import LookAgain, OutboxActor
 from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
-from dealgram.actors.services import KeyedLocks, Services
+from dealgram.actors.services import Services
+from dealgram.actors.upkeep import Upkeep
+from dealgram.composition import open_services
 from dealgram.connections import Gateways, open_database, open_gateways, utc_now
-from dealgram.gateways.amocrm import AmoCrmClient, TokenProvider
-from dealgram.gateways.telegram import LimitSettings, TelegramLimits
+from dealgram.gateways.telegram import LimitSettings
 from dealgram.http.app import create_app
 from dealgram.http.ports import HttpServices
 from dealgram.http.server import Bound, serve
 from dealgram.persistence import dead_letters, retention
 from dealgram.persistence.entries import InboxEntry
-from dealgram.persistence.journal import Journal
 from dealgram.persistence.secret_box import SecretBox, rotate_all
 from dealgram.ports import ServicePorts
 from dealgram.runtime import ActorKind, ActorSystem, Address, LoopLag, Transient
@@ -49,6 +48,7 @@ from dealgram.settings import Settings
 log = structlog.get_logger(__name__)
 
 RETENTION_PERIOD_S = 3600.0
+UPKEEP_PERIOD_S = 60.0
 DAY_S = 86_400.0
 CHANGES_CHANNEL = "dealgram_changes"
 """NOTIFY here after changing accounts or bots from outside the service."""
@@ -64,27 +64,6 @@ class _LateDelivery:
         if self.system is not None:
             for entry in entries:
                 self.system.deliver(entry)
-
-
-class _Clients:
-    """One REST client per account, made when it is first needed and remade when the account moves."""
-
-    def __init__(self, gateways: Gateways, registry: Registry, tokens: Callable[[int], TokenProvider]) -> None:
-        self._gateways = gateways
-        self._registry = registry
-        self._tokens = tokens
-        self._clients: dict[int, tuple[str, AmoCrmClient]] = {}
-
-    def __call__(self, account_id: int) -> AmoCrmClient:
-        account = self._registry.account(account_id)
-        if account is None:
-            raise Transient(f"account {account_id} is not connected", retry_after_s=30)
-        host = account.row.host
-        known = self._clients.get(account_id)
-        if known is None or known[0] != host:
-            client = AmoCrmClient(self._gateways.amocrm, host, self._tokens(account_id), self._gateways.paces(host))
-            known = self._clients[account_id] = (host, client)
-        return known[1]
 
 
 class Service:
@@ -111,11 +90,6 @@ class Service:
         self.draining = False
         self._stop = trio.Event()
         self._sweep_now = trio.Event()
-
-    @property
-    def installer(self) -> Installer:
-        """What connects accounts, on this service's database."""
-        return self.gateways.installer(self.services.db, self.services.box)
 
     @property
     def connector(self) -> BotConnector:
@@ -153,6 +127,7 @@ class Service:
                 nursery.start_soon(self.lag.run, name="loop lag")
                 nursery.start_soon(self._sweep, name="sweep")
                 nursery.start_soon(self._purge, name="retention")
+                nursery.start_soon(self._look_after_accounts, name="upkeep")
                 await nursery.start(self._listen, CHANGES_CHANNEL, self._on_change)
                 await nursery.start(self._listen, dead_letters.WAKE_CHANNEL, self._on_wake)
                 async with trio.open_nursery() as intake:
@@ -193,6 +168,21 @@ class Service:
                 log.warning("old rows could not be deleted now", error=str(error))
             await trio.sleep(RETENTION_PERIOD_S)
 
+    async def _look_after_accounts(self) -> None:
+        upkeep = Upkeep(
+            self.services,
+            check_s=self.settings.account_check_s,
+            reauthorise_keep_s=self.settings.reauthorise_keep_days * DAY_S,
+            grace_s=self.settings.account_grace_days * DAY_S,
+        )
+        while True:
+            try:
+                await upkeep.look_after()
+                await upkeep.forget_removed(self.system)
+            except Transient as error:
+                log.warning("the accounts' upkeep has to wait for the database", error=str(error))
+            await trio.sleep(UPKEEP_PERIOD_S)
+
     async def _listen(
         self, channel: str, callback: Callable[[str], None], *, task_status: trio.TaskStatus[None]
     ) -> None:
@@ -215,7 +205,7 @@ class Service:
             self.system.wake(address)
 
 
-KINDS = ("account", "bot", "group")
+KINDS = ("account", "installation", "bot", "group")
 """The kinds of actors, those who are asked before those who ask."""
 
 
@@ -228,35 +218,17 @@ async def open_service(settings: Settings, *, limits: LimitSettings | None = Non
     """
     rng = random.Random()  # noqa: S311 - jitter, not secrets
     async with open_database(settings) as db, open_gateways(settings) as gateways:
-        box = SecretBox(settings.encryption_keys())
-        if rotated := await rotate_all(db, box):
+        if rotated := await rotate_all(db, SecretBox(settings.encryption_keys())):
             log.info("secrets sealed with the newest key", secrets=rotated)
-        registry = Registry(db, box)
-        await registry.refresh()
         late = _LateDelivery()
-        async with Journal.open(db, on_accepted=late) as journal:
 
-            def tokens(account_id: int) -> AccountTokens:
-                return AccountTokens(lambda: system, registry, box, utc_now, account_id)
+        def tokens(registry: Registry, box: SecretBox) -> Callable[[int], AccountTokens]:
+            return lambda account_id: AccountTokens(lambda: system, registry, box, utc_now, account_id)
 
-            directory = GroupDirectory(db, journal)
-            services = Services(
-                db=db,
-                journal=journal,
-                box=box,
-                registry=registry,
-                groups=directory,
-                telegram=gateways.telegram,
-                limits=TelegramLimits(limits or LimitSettings()),
-                amojo=gateways.amojo,
-                oauth=gateways.oauth,
-                amocrm=_Clients(gateways, registry, tokens),
-                channel_bot_id=settings.amojo_bot_id or "",
-                now=utc_now,
-                person_locks=KeyedLocks(),
-            )
-            factories: dict[str, Callable[[Address], AccountActor | BotActor | GroupActor]] = {
+        async with open_services(settings, db, gateways, limits=limits, on_accepted=late, tokens=tokens) as services:
+            factories: dict[str, Callable[[Address], OutboxActor]] = {
                 "account": lambda address: AccountActor(services, int(address.key)),
+                "installation": lambda _: InstallationActor(services),
                 "bot": lambda address: BotActor(services, *read_bot_key(address.key)),
                 "group": lambda address: GroupActor(services, int(address.key)),
             }
@@ -266,13 +238,13 @@ async def open_service(settings: Settings, *, limits: LimitSettings | None = Non
                     factory=factories[name],
                     mailbox_size=settings.mailbox_size,
                     idle_after_s=settings.idle_after_s,
-                    source=journal,
+                    source=services.journal,
                 )
                 for name in KINDS
             ]
             async with ActorSystem.open(kinds, rng=rng) as system:
                 late.system = system
-                intake = Intake(db, journal, registry, directory)
+                intake = Intake(db, services.journal, services.registry, services.groups)
                 yield Service(
                     settings=settings,
                     services=services,
@@ -281,7 +253,7 @@ async def open_service(settings: Settings, *, limits: LimitSettings | None = Non
                     intake=intake,
                     pollers=Pollers(
                         db=db,
-                        registry=registry,
+                        registry=services.registry,
                         intake=intake,
                         pool=gateways.polling,
                         telegram=gateways.telegram,

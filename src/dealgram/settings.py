@@ -23,6 +23,7 @@ from dealgram.secret_file import SecretFileError, read_or_create
 PREFIX = "DEALGRAM_"
 _OFFICIAL_TELEGRAM = "https://api.telegram.org"
 _NEW_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+_DOMAIN = re.compile(r"localhost|127\.0\.0\.1|[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -70,6 +71,22 @@ class Settings(BaseSettings):
         None, description="Redirect address of the integration; by default <public address>/oauth/callback."
     )
 
+    amocrm_oauth_url: str = Field(
+        "https://www.amocrm.ru/oauth", description="amoCRM's page where administrators allow access."
+    )
+    amocrm_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("amocrm.ru", "amocrm.com", "kommo.com"),
+        description="Domains of amoCRM, comma separated: accounts live below them, and tokens go nowhere else.",
+    )
+    account_check_s: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = Field(
+        21_600.0, description="Seconds between two check-ups of an account."
+    )
+    account_grace_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        30, description="Days for which everything of an account is kept after the widget was removed from it."
+    )
+    reauthorise_keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        90, description="Days after which an account that nobody authorises anew counts as removed."
+    )
     amocrm_rate_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = Field(
         6.0, description="Requests a second to one account's REST API; amoCRM is known to block above 7."
     )
@@ -156,6 +173,20 @@ class Settings(BaseSettings):
                 raise ValueError(f"holds no valid key at position {position}; make one with: {_NEW_KEY}")
         return value
 
+    @field_validator("amocrm_domains", mode="before")
+    @classmethod
+    def _split_domains(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower().strip(".") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("amocrm_domains")
+    @classmethod
+    def _domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(_DOMAIN.fullmatch(domain) for domain in value):
+            raise ValueError("must be domain names such as amocrm.ru, comma separated")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
@@ -163,7 +194,7 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
-    @field_validator("public_url", "telegram_api_url", "amojo_url", "amocrm_redirect_uri")
+    @field_validator("public_url", "telegram_api_url", "amojo_url", "amocrm_redirect_uri", "amocrm_oauth_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:

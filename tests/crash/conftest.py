@@ -29,7 +29,9 @@ from crash_world import Cast, Group, build_cast, verdict
 from dealgram.actors import texts
 from dealgram.actors.bodies import SendAnswer
 from dealgram.actors.commands import LinkDeal, command_entry
+from dealgram.actors.connecting import connect_account
 from dealgram.actors.names import GroupConversation, group_address
+from dealgram.composition import open_services
 from dealgram.persistence import Database, Journal, SecretBox, embedded
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.playground import open_playground
@@ -229,9 +231,10 @@ async def connect(cast: Cast, settings: Settings) -> None:
     """Install the integration in the account and connect the bots."""
     async with open_database(settings) as db, open_gateways(settings) as gateways:
         box = SecretBox(settings.encryption_keys())
-        row = await gateways.installer(db, box).connect_account(
-            cast.playground.amocrm_url, cast.playground.amo.issue_code(cast.account)
-        )
+        async with open_services(settings, db, gateways) as services:
+            row = await connect_account(
+                services, cast.playground.amocrm_url, cast.playground.amo.issue_code(cast.account)
+            )
         for bot, pipeline in cast.bots:
             await gateways.connector(db, box).connect(row, bot.token, pipeline_id=pipeline.id, public_url=None)
 

@@ -49,6 +49,7 @@ def service_environment(playground: Playground, data: Path, port: int) -> dict[s
         "DEALGRAM_AMOCRM_CLIENT_ID": INTEGRATION.client_id,
         "DEALGRAM_AMOCRM_CLIENT_SECRET": INTEGRATION.client_secret,
         "DEALGRAM_AMOCRM_REDIRECT_URI": INTEGRATION.redirect_uri,
+        "DEALGRAM_AMOCRM_DOMAINS": "127.0.0.1",
     }
 
 

@@ -6,8 +6,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from dealgram.actors import connecting
 from dealgram.actors.plan import Policy
 from dealgram.cli.context import Failure, open_desk, run
+from dealgram.composition import open_services
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts, bots
 
@@ -24,8 +26,12 @@ def connect_account(host: str, code: str) -> None:
     """Connect an account: HOST is its address (https://sub.amocrm.ru), CODE the one amoCRM gave on installation."""
 
     async def main() -> None:
-        async with open_desk() as desk, open_gateways(desk.settings) as gateways:
-            row = await gateways.installer(desk.db, desk.box).connect_account(_base_url(host), code)
+        async with (
+            open_desk() as desk,
+            open_gateways(desk.settings) as gateways,
+            open_services(desk.settings, desk.db, gateways) as services,
+        ):
+            row = await connecting.connect_account(services, _base_url(host), code)
             await desk.announce()
             click.echo(f"account {row.account_id} «{row.name}» is connected")
 

@@ -120,6 +120,7 @@ def _explain(playground: Playground, world: World, page: str) -> None:
         "DEALGRAM_AMOCRM_CLIENT_ID": INTEGRATION.client_id,
         "DEALGRAM_AMOCRM_CLIENT_SECRET": INTEGRATION.client_secret,
         "DEALGRAM_AMOCRM_REDIRECT_URI": INTEGRATION.redirect_uri,
+        "DEALGRAM_AMOCRM_DOMAINS": "127.0.0.1",
     }
     console.print(f"Open [bold link={page}]{page}[/]. A service that plays here is started with")
     for name, value in environment.items():
