@@ -239,6 +239,24 @@ class SimAccount:
         chat.contact_id = chat.link_id = None
         chat.unsorted_uid = None
 
+    def hand_over(self, chat: SimChat, contact: SimContact) -> None:
+        """Gives the chat to the contact and leaves its talk as it is."""
+        talk = chat.talk
+        self.link_chat(chat, contact)
+        chat.talk = talk
+        if talk is not None:
+            talk.contact_id = contact.id
+
+    def move_notes(self, entity: str, from_id: int, to_id: int) -> None:
+        moved = self.notes.pop((entity, from_id), None)
+        if moved:
+            kept = self.notes.setdefault((entity, to_id), deque(maxlen=1000))
+            for note in moved:
+                note.entity_id = to_id
+            merged = sorted([*kept, *moved], key=lambda note: note.id)
+            kept.clear()
+            kept.extend(merged)
+
     def participant(self, client_id: str, name: str, **more: str) -> Participant:
         """The participant with this id on the integration's side, made at the first mention, kept up to date."""
         person = self.participants.get(client_id)

@@ -101,7 +101,8 @@ def _open_talk(world: World, account: SimAccount, chat: SimChat, lead: SimLead |
 
 def _pipeline(account: SimAccount, chat: SimChat) -> tuple[SimPipeline, SimSource | None]:
     source = source_of(account, chat)
-    return (account.pipelines[source.pipeline_id] if source is not None else account.main_pipeline), source
+    pipeline = account.pipelines.get(source.pipeline_id) if source is not None else None
+    return pipeline or account.main_pipeline, source
 
 
 def _make_lead(world: World, account: SimAccount, chat: SimChat, contact: SimContact) -> SimLead:

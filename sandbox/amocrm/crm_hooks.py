@@ -56,6 +56,15 @@ class CrmHookRecord:
         return self.account.id
 
     @property
+    def status(self) -> int | None:
+        """The status of the last attempt; None before the first and for no answer."""
+        return (self.statuses[-1] or None) if self.statuses else None
+
+    @property
+    def attempts(self) -> int:
+        return len(self.statuses)
+
+    @property
     def destination(self) -> str:
         return self.webhook.destination
 

@@ -6,9 +6,10 @@ account it acts in; an id of another account raises KeyError.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from dealgram.sandbox.amocrm import chronicle
+from dealgram.sandbox.amocrm import chronicle, merging
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.cards import settle_unsorted
 from dealgram.sandbox.amocrm.records import LOST, WON, SimNote, SimPipeline, SimSource, SimUser, SimWebhook
@@ -29,6 +30,33 @@ class People:
         self._changed("account", account)
         return pipeline
 
+    def rename_pipeline(self, account: SimAccount, pipeline_id: int, name: str) -> None:
+        account.pipelines[pipeline_id].name = name
+        self._changed("account", account)
+
+    def archive_pipeline(self, account: SimAccount, pipeline_id: int, archived: bool = True) -> None:
+        """Into the archive or out of it; its sources and deals keep it."""
+        pipeline = account.pipelines[pipeline_id]
+        if pipeline.is_main and archived:
+            raise ValueError("the main pipeline cannot be archived")
+        pipeline.is_archive = archived
+        self._changed("account", account)
+
+    def delete_pipeline(self, account: SimAccount, pipeline_id: int) -> None:
+        """Raises ValueError for the last one and for one with deals, as amoCRM refuses it."""
+        pipeline = account.pipelines[pipeline_id]
+        if len(account.pipelines) == 1:
+            raise ValueError("the last pipeline cannot be deleted")
+        if any(lead.pipeline_id == pipeline_id and not lead.is_deleted for lead in account.leads.values()):
+            raise ValueError("a pipeline with deals cannot be deleted")
+        del account.pipelines[pipeline_id]
+        if pipeline.is_main:
+            account.pipelines[next(iter(account.pipelines))].is_main = True
+        for source in account.sources.values():
+            if source.pipeline_id == pipeline_id and self.world.switches.deleted_pipeline_source == "main":
+                source.pipeline_id = account.main_pipeline.id
+        self._changed("account", account)
+
     def add_lead(self, account: SimAccount, name: str, pipeline_id: int | None = None) -> int:
         """A deal in the first stage of the pipeline (the main one when None); returns its id."""
         pipeline = account.pipelines[pipeline_id] if pipeline_id is not None else account.main_pipeline
@@ -48,6 +76,24 @@ class People:
     def reopen_lead(self, account: SimAccount, lead_id: int) -> None:
         self._set_status(account, lead_id, account.pipelines[account.leads[lead_id].pipeline_id].first_status)
 
+    def move_lead(
+        self, account: SimAccount, lead_id: int, pipeline_id: int | None = None, status_id: int | None = None
+    ) -> None:
+        """Into another stage, or another pipeline (its first stage when None is given)."""
+        lead = account.leads[lead_id]
+        pipeline = account.pipelines[lead.pipeline_id if pipeline_id is None else pipeline_id]
+        status_id = pipeline.first_status if status_id is None else pipeline.statuses[status_id].id
+        was = chronicle.before(lead)
+        lead.pipeline_id = pipeline.id
+        account.set_status(lead, status_id, self.world.seconds)
+        chronicle.lead_changed(self.world, account, lead, was, account.owner.id)
+
+    def set_responsible(self, account: SimAccount, lead_id: int, user: SimUser) -> None:
+        lead = account.leads[lead_id]
+        was = chronicle.before(lead)
+        lead.responsible_user_id = account.users[user.id].id
+        chronicle.lead_changed(self.world, account, lead, was, account.owner.id)
+
     def delete_lead(self, account: SimAccount, lead_id: int) -> None:
         """Into the trash: not found by the API, not open for chats."""
         lead = account.leads[lead_id]
@@ -56,6 +102,8 @@ class People:
 
     def restore_lead(self, account: SimAccount, lead_id: int) -> None:
         lead = account.leads[lead_id]
+        if lead.merged_into is not None:
+            raise ValueError("a merged deal cannot be restored")
         lead.is_deleted = False
         chronicle.lead_restored(self.world, account, lead, account.owner.id)
 
@@ -74,6 +122,7 @@ class People:
     def delete_contact(self, account: SimAccount, contact_id: int) -> None:
         """Into the trash; its deals and chats lose it."""
         contact = account.contacts[contact_id]
+        contact.links_in_trash = list(contact.leads), list(contact.chats)
         for lead_id in list(contact.leads):
             account.unlink(account.leads[lead_id], contact)
         for chat_uuid in list(contact.chats):
@@ -81,6 +130,38 @@ class People:
             account.chats[chat_uuid].talk = None
         contact.is_deleted = True
         chronicle.contact_deleted(self.world, account, contact, account.owner.id)
+
+    def restore_contact(self, account: SimAccount, contact_id: int) -> None:
+        """Out of the trash. Whether its deals and chats (those that nobody else has by now) come back is a switch."""
+        contact = account.contacts[contact_id]
+        if contact.merged_into is not None:
+            raise ValueError("a merged contact cannot be restored")
+        leads, chats = contact.links_in_trash or ([], [])
+        contact.is_deleted, contact.links_in_trash = False, None
+        if self.world.switches.restored_contact_links:
+            for lead_id in leads:
+                account.link(account.leads[lead_id], contact)
+            for chat_uuid in chats:
+                if account.chats[chat_uuid].contact_id is None:
+                    account.link_chat(account.chats[chat_uuid], contact)
+        chronicle.contact_restored(self.world, account, contact, account.owner.id)
+
+    def rename_contact(self, account: SimAccount, contact_id: int, name: str) -> None:
+        contact = account.contacts[contact_id]
+        was = chronicle.before(contact)
+        contact.name = name
+        account.index(contact)
+        chronicle.contact_changed(self.world, account, contact, was, account.owner.id)
+
+    def merge_leads(self, account: SimAccount, keep: int, others: Sequence[int]) -> None:
+        """Merges deals into `keep`. Raises ValueError for deleted ones, and for a deal with itself."""
+        merged = [account.leads[one] for one in others]
+        merging.merge_leads(self.world, account, account.leads[keep], merged, account.owner.id)
+
+    def merge_contacts(self, account: SimAccount, keep: int, others: Sequence[int]) -> None:
+        """Merges contacts into `keep`; their chats and deals become its own."""
+        merged = [account.contacts[one] for one in others]
+        merging.merge_contacts(self.world, account, account.contacts[keep], merged, account.owner.id)
 
     def add_contact_field(self, account: SimAccount, name: str, code: str, type: str = "text") -> int:  # noqa: A002
         return account.add_field("contacts", name=name, type=type, code=code).id

@@ -86,7 +86,8 @@ class SimPipeline:
 class SimContact:
     """A contact. `leads` are its deals in the order of linking, `chats` the uuids of its chats.
 
-    `is_hidden`: the contact of an unsorted that nobody has accepted yet.
+    `is_hidden`: the contact of an unsorted that nobody has accepted yet. `links_in_trash`: the deals and chats that a
+    deleted contact had.
     """
 
     id: int
@@ -106,6 +107,8 @@ class SimContact:
     haystack: str = ""
     is_deleted: bool = False
     is_hidden: bool = False
+    merged_into: int | None = None
+    links_in_trash: tuple[list[int], list[str]] | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -130,6 +133,7 @@ class SimLead:
     source_id: int | None = None
     is_deleted: bool = False
     is_unsorted: bool = False
+    merged_into: int | None = None
 
     @property
     def is_open(self) -> bool:

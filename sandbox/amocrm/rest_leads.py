@@ -179,7 +179,7 @@ def show_lead(call: RestCall, lead: SimLead) -> dict[str, Any]:
 
 def _get(call: RestCall) -> Answer:
     lead = call.account.leads.get(call.numbers[0])
-    if lead is None or lead.is_deleted != call.wants("only_deleted"):
+    if lead is None or lead.merged_into is not None or lead.is_deleted != call.wants("only_deleted"):
         return NO_CONTENT
     return hal(show_lead(call, lead))
 
@@ -193,6 +193,7 @@ def _list(call: RestCall) -> Answer:
         lead
         for lead in call.account.leads.values()
         if lead.is_deleted == deleted
+        and lead.merged_into is None
         and not lead.is_unsorted
         and (not wanted or lead.id in wanted)
         and (not pipelines or lead.pipeline_id in pipelines)

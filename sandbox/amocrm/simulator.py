@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 import orjson
 import trio
@@ -19,11 +18,9 @@ from quart_trio import QuartTrio
 
 from dealgram.sandbox.amocrm import (
     amojo,
-    cards,
     consent,
     messages,
     oauth,
-    outgoing,
     rest,
     rest_account,
     rest_contacts,
@@ -36,15 +33,16 @@ from dealgram.sandbox.amocrm import (
 )
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import Answer, Refused, refuse
-from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimUnsorted
+from dealgram.sandbox.amocrm.chat_hands import ChatHands
 from dealgram.sandbox.amocrm.crm_hooks import CrmHookRecord, CrmHookSender
 from dealgram.sandbox.amocrm.events import EventStream, Subscription
 from dealgram.sandbox.amocrm.hook_faults import HookFaults
 from dealgram.sandbox.amocrm.hooks import HookRecord, HookSender, HookUrl
 from dealgram.sandbox.amocrm.ids import Ids
+from dealgram.sandbox.amocrm.installations import Installations
 from dealgram.sandbox.amocrm.people import People
-from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration, SimUser
-from dealgram.sandbox.amocrm.server_calls import ServerCall, ServerCalls
+from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration
+from dealgram.sandbox.amocrm.server_calls import ServerCalls
 from dealgram.sandbox.amocrm.switches import Switches
 from dealgram.sandbox.amocrm.world import BODY_KEPT, RawRequest, RequestRecord, World
 from dealgram.sandbox.faults import FaultPlan
@@ -52,7 +50,7 @@ from dealgram.sandbox.faults import FaultPlan
 MAX_BODY = 1_048_576
 
 
-class AmoSimulator(People):
+class AmoSimulator(People, ChatHands, Installations):
     """Serve `.app` with `sandbox.serve.serve`, keep `run` running, and use the methods as the people would.
 
     `message_cap` is the number of messages an account keeps; the oldest are forgotten with their ids.
@@ -169,33 +167,6 @@ class AmoSimulator(People):
         return self.world.crm_hooks.faults
 
     @property
-    def redirect_url(self) -> str | None:
-        """Where the service really serves the redirect URI; `integration.redirect_uri` is only compared."""
-        return self._calls.redirect_url
-
-    @redirect_url.setter
-    def redirect_url(self, url: str | None) -> None:
-        self._calls.redirect_url = url
-
-    @property
-    def uninstall_url(self) -> str | None:
-        """Where a removal is told; None tells nobody."""
-        return self._calls.uninstall_url
-
-    @uninstall_url.setter
-    def uninstall_url(self, url: str | None) -> None:
-        self._calls.uninstall_url = url
-
-    @property
-    def server_calls(self) -> Sequence[ServerCall]:
-        """What amoCRM's server asked the service for on installing and removing, with what became of it."""
-        return tuple(self._calls.log)
-
-    @property
-    def server_calls_pending(self) -> int:
-        return self._calls.pending
-
-    @property
     def violations(self) -> list[str]:
         return self.world.violations
 
@@ -236,171 +207,8 @@ class AmoSimulator(People):
         self.world.accounts_by_amojo[account.amojo_id] = account
         return account
 
-    def serve_at(self, account: SimAccount, host: str) -> None:
-        """Says that `host` (with its port) is the account's own; it serves no other account from now on."""
-        if self.world.hosts.get(host, account.id) != account.id:
-            raise ValueError(f"{host} is taken")
-        if account.host and account.host != host:
-            self.world.hosts[account.host] = None
-        account.host = host
-        self.world.hosts[host] = account.id
-
-    @property
-    def api_host(self) -> str:
-        """The host that serves every account: what tokens call `api_domain`."""
-        return self.world.api_host
-
-    @api_host.setter
-    def api_host(self, host: str) -> None:
-        self.world.api_host = host
-
-    def rename_subdomain(self, account: SimAccount, subdomain: str, host: str | None = None) -> None:
-        """The account moves; nobody answers for it at the old host any more.
-
-        Give the new host where it has one of its own; without one the account is served by unregistered hosts alone.
-        """
-        account.subdomain = subdomain
-        if host is not None:
-            self.serve_at(account, host)
-        elif account.host:
-            self.world.hosts[account.host] = None
-            account.host = ""
-        self.world.events.publish("account", account_id=account.id)
-
-    def revoke_tokens(self, account: SimAccount) -> None:
-        """Every code and token of the account dies, and nobody is told."""
-        oauth.revoke(self.world, account)
-
     def scope_id(self, account: SimAccount) -> str:
         return self.world.scope_of(account)
-
-    def issue_code(self, account: SimAccount, user: SimUser | None = None) -> str:
-        """The code that an installing user's browser brings to the redirect URI: 20 minutes, once."""
-        return oauth.issue_code(self.world, account, (user or account.owner).id)
-
-    def issue_tokens(self, account: SimAccount, user: SimUser | None = None) -> tuple[str, str]:
-        """An access and a refresh token without the exchange of a code."""
-        return oauth.issue_pair(self.world, account.id, (user or account.owner).id)
-
-    async def install(
-        self, account: SimAccount, user: SimUser | None = None, *, from_widget: bool = True
-    ) -> ServerCall:
-        """An administrator switches the widget on: amoCRM's server asks the redirect URI, once and for three seconds.
-
-        Whatever becomes of the call, the integration counts as installed. Raises ValueError for a plain user.
-        """
-        query = consent.grant(self.world, account, user or account.owner)
-        return await self._calls.installed(account, query | ({"from_widget": "1"} if from_widget else {}))
-
-    def authorize_url(self, state: str | None = None, mode: str | None = None) -> str:
-        """The address of the consent page, as the button on a site opens it."""
-        return consent.authorize_url(self.world, state, mode)
-
-    def consent(
-        self, account: SimAccount, state: str | None = None, user: SimUser | None = None, *, allow: bool = True
-    ) -> str:
-        """What a person decides on the consent page; returns the address the browser is sent to."""
-        address = self.redirect_url or self.integration.redirect_uri
-        return consent.decide(self.world, address, account if allow else None, user, state)
-
-    def consent_at(self, url: str, account: SimAccount, user: SimUser | None = None, *, allow: bool = True) -> str:
-        """The same at the consent page of this address, with the state it has. Raises Refused for a wrong address."""
-        split = urlsplit(url)
-        own = urlsplit(self.authorize_url())
-        if (split.scheme, split.netloc, split.path) != (own.scheme, own.netloc, own.path):
-            raise ValueError(f"{url} is not the consent page {own.geturl()}")
-        return self.consent(account, consent.asked(self.world, split.query).get("state"), user, allow=allow)
-
-    def uninstall(self, account: SimAccount) -> ServerCall | None:
-        """What switching the integration off does: tokens die, the channel is disconnected, the service is told.
-
-        Whether a later installation finds its sources and chats again is a switch. Returns the hook, which `run` sends.
-        """
-        oauth.revoke(self.world, account)
-        account.is_connected = account.is_installed = False
-        if self.world.switches.after_uninstall == "forgotten":
-            account.forget_integration()
-        if self.world.switches.webhooks_after_uninstall == "removed":
-            account.webhooks.clear()
-        self.world.events.publish("account", account_id=account.id)
-        return self._calls.uninstalled(account)
-
-    def disconnect(self, account: SimAccount) -> None:
-        """The channel is disconnected for this account, the tokens stay."""
-        account.is_connected = False
-
-    # -- what managers see and do in chats -----------------------------------------------------------------------
-
-    def feed(self, account: SimAccount, lead_id: int) -> list[FeedItem]:
-        """The messages that the deal's card shows."""
-        return cards.feed(self.world, account, lead_id)
-
-    def chats_of_lead(self, account: SimAccount, lead_id: int) -> list[ChatOption]:
-        """The chats that a manager can choose in the deal's card, the latest first."""
-        return cards.chats_of_lead(account, lead_id)
-
-    def history(self, account: SimAccount, chat_uuid: str) -> list[FeedItem]:
-        """All visible messages of a chat in the order of their arrival, whatever deal they belong to."""
-        chat = account.chats[chat_uuid]
-        return [cards.item(self.world, account, one) for one in chat.messages if one.visible]
-
-    def chat(self, account: SimAccount, conversation: str) -> SimChat | None:
-        """The chat with this id on the integration's side."""
-        return account.chats_by_client.get(conversation)
-
-    def message(self, account: SimAccount, amo_id: str) -> FeedItem | None:
-        found = account.messages.get(amo_id)
-        return cards.item(self.world, account, found) if found is not None else None
-
-    def is_typing(self, account: SimAccount, chat_uuid: str) -> bool:
-        return account.chats[chat_uuid].typing_until > self.world.now()
-
-    def answer(
-        self,
-        account: SimAccount,
-        chat_uuid: str,
-        user: SimUser,
-        text: str,
-        reply_to: str | None = None,
-        *,
-        attachments: Sequence[outgoing.Attachment] = (),
-        buttons: Sequence[Sequence[dict[str, str]]] = (),
-        lead_id: int | None = None,
-    ) -> str:
-        """Writes as a manager and queues the hook; returns amoCRM's id of the (first) message.
-
-        `reply_to` is amoCRM's id of a message of the same chat; `lead_id` the card that the manager writes from.
-        Several attachments are several messages. Raises KeyError for an unknown chat or message.
-        """
-        quoted: SimMessage | None = account.messages[reply_to] if reply_to is not None else None
-        chat = account.chats[chat_uuid]
-        if quoted is not None and quoted.chat is not chat:
-            raise ValueError("a message of another chat cannot be answered here")
-        written = outgoing.answer(
-            self.world,
-            self._sender,
-            account,
-            chat,
-            user,
-            text,
-            reply_to=quoted,
-            attachments=attachments,
-            buttons=buttons,
-            lead_id=lead_id,
-        )
-        return written[0].id
-
-    def show_typing(self, account: SimAccount, chat_uuid: str, user: SimUser) -> None:
-        """A manager types in the chat."""
-        outgoing.typing(self.world, self._sender, account, account.chats[chat_uuid], user)
-
-    def react(self, account: SimAccount, amo_id: str, user: SimUser, emoji: str | None) -> None:
-        """A manager reacts to a message, or takes the reaction back."""
-        outgoing.react(self.world, self._sender, account, account.messages[amo_id], user, emoji)
-
-    def unsorted(self, account: SimAccount) -> list[SimUnsorted]:
-        """What waits in «Неразобранное», oldest first."""
-        return list(account.unsorted.values())
 
     # -- the server ----------------------------------------------------------------------------------------------
 

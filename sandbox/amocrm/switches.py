@@ -44,6 +44,7 @@ class Switches:
         "listed"  # `leads[delete][0][id]` or, as one sentence says, `leads[delete]`
     )
     link_hooks: bool = True  # is attaching a contact an update of the deal and of the contact
+    merge_hooks: Literal["delete_first", "update_first"] = "delete_first"  # a merge comes as both
     talk_entity_type: Literal["lead", "leads"] = "lead"  # point 11: both were seen
     unlisted_webhook_events: bool = False  # point 12: can the unsorted and messages be subscribed to by the API
     repost_enables_webhook: bool = False  # does subscribing again switch a disabled webhook on
@@ -72,6 +73,8 @@ class Switches:
     repeated_link: Literal["refreshes", "keeps"] = "refreshes"  # point 10: is a deal linked again the one linked last
     bulk_limit: int = 250  # point 22
     contacts_per_lead: int | None = None  # point 22: error code 330 above it
+    restored_contact_links: bool = True  # does a contact come out of the trash with its deals and chats
+    deleted_pipeline_source: Literal["kept", "main"] = "kept"  # the `pipeline_id` of a source whose pipeline is gone
     empty_chat_links: Literal["no_content", "empty_list"] = "no_content"  # point 29
     partial_bulk: Literal["all_or_nothing", "partial"] = "all_or_nothing"  # point 30
 
