@@ -36,11 +36,6 @@ class _NewDeal(msgspec.Struct, forbid_unknown_fields=True):
     name: str
 
 
-class _Deal(msgspec.Struct, forbid_unknown_fields=True):
-    account: int
-    deal: int
-
-
 class _Unsorted(msgspec.Struct, forbid_unknown_fields=True):
     account: int
     uid: str
@@ -49,7 +44,7 @@ class _Unsorted(msgspec.Struct, forbid_unknown_fields=True):
 
 def _answer(amo: AmoSimulator, body: bytes) -> Json:
     wanted = decode(body, _Answer)
-    account = _account(amo, wanted.account)
+    account = account_of(amo, wanted.account)
     if account.lead(wanted.deal) is None:
         raise Refusal("Такой Сделки в аккаунте нет.", 404)
     chat = account.chats.get(wanted.chat)
@@ -69,40 +64,16 @@ def _answer(amo: AmoSimulator, body: bytes) -> Json:
 
 def _new_deal(amo: AmoSimulator, body: bytes) -> Json:
     wanted = decode(body, _NewDeal)
-    account = _account(amo, wanted.account)
+    account = account_of(amo, wanted.account)
     if wanted.pipeline not in account.pipelines:
         raise Refusal("Такой воронки в аккаунте нет.", 404)
     name = text_of(wanted.name, limit=NAME_LIMIT, empty="Назовите Сделку.")
     return {"deal": amo.add_lead(account, name, wanted.pipeline)}
 
 
-def _close(amo: AmoSimulator, body: bytes) -> Json:
-    wanted = decode(body, _Deal)
-    account = _account(amo, wanted.account)
-    lead = account.lead(wanted.deal)
-    if lead is None:
-        raise Refusal("Такой Сделки в аккаунте нет.", 404)
-    if not lead.is_open:
-        raise Refusal("Сделка уже закрыта.")
-    amo.close_lead(account, lead.id)
-    return {}
-
-
-def _reopen(amo: AmoSimulator, body: bytes) -> Json:
-    wanted = decode(body, _Deal)
-    account = _account(amo, wanted.account)
-    lead = account.lead(wanted.deal)
-    if lead is None:
-        raise Refusal("Такой Сделки в аккаунте нет.", 404)
-    if lead.is_open:
-        raise Refusal("Сделка и так открыта.")
-    amo.reopen_lead(account, lead.id)
-    return {}
-
-
 def _settle(amo: AmoSimulator, body: bytes) -> Json:
     wanted = decode(body, _Unsorted)
-    account = _account(amo, wanted.account)
+    account = account_of(amo, wanted.account)
     if wanted.uid not in account.unsorted:
         raise Refusal("Эта заявка уже разобрана.", 409)
     if wanted.accept:
@@ -114,13 +85,12 @@ def _settle(amo: AmoSimulator, body: bytes) -> Json:
 ACTIONS: dict[str, Action] = {
     "answer": _answer,
     "deals": _new_deal,
-    "close": _close,
-    "reopen": _reopen,
     "unsorted": _settle,
 }
 
 
-def _account(amo: AmoSimulator, account_id: int) -> SimAccount:
+def account_of(amo: AmoSimulator, account_id: int) -> SimAccount:
+    """The account, or a refusal."""
     account = next((one for one in amo.accounts if one.id == account_id), None)
     if account is None:
         raise Refusal("Такого аккаунта в песочнице нет.", 404)

@@ -1,7 +1,7 @@
 """The simulated amoCRM as the page shows it: accounts, deals, and the card of each deal.
 
 Owns the parts `amocrm` (accounts with users, pipelines and the list of deals) and `deal:<account>:<id>` (contacts, chat
-selector and feed of one deal).
+selector and feed of one deal); `account:<id>` is `account_view`'s.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from dealgram.sandbox.amocrm import AmoSimulator, FeedItem, HookRecord, SimAccount
 from dealgram.sandbox.amocrm.records import SimLead, SimNote
+from dealgram.sandbox.page import account_view
 
 FEED_SHOWN = 200
 TELEGRAM_ID = "TELEGRAM_ID"
@@ -43,6 +44,7 @@ def parts(amo: AmoSimulator) -> dict[str, object]:
             found[f"deal:{account.id}:{lead.id}"] = card
             deals.append(_deal(account, lead, card["feed"]))
         accounts.append(_account(amo, account, deals))
+        found[f"account:{account.id}"] = account_view.part(amo, account)
     found["amocrm"] = {"accounts": accounts}
     return found
 

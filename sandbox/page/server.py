@@ -18,7 +18,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from dealgram.sandbox.amocrm import AmoSimulator
-from dealgram.sandbox.page import amo_actions, amo_view, telegram_actions
+from dealgram.sandbox.page import amo_actions, amo_view, crm_actions, telegram_actions
 from dealgram.sandbox.page.health import HealthWatch
 from dealgram.sandbox.page.live import LivePage
 from dealgram.sandbox.page.refusal import Refusal
@@ -56,6 +56,7 @@ def create_page(
     actions: dict[str, Callable[[bytes], Mapping[str, Any]]] = {
         **{f"telegram/{name}": partial(action, people) for name, action in telegram_actions.ACTIONS.items()},
         **{f"amocrm/{name}": partial(action, amo) for name, action in amo_actions.ACTIONS.items()},
+        **{f"amocrm/{name}": partial(action, amo) for name, action in crm_actions.ACTIONS.items()},
     }
 
     @app.get("/")

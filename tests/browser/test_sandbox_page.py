@@ -287,7 +287,10 @@ async def test_a_manager_works_with_deals(desk, in_browser):
         expect(answer).to_have_attribute("data-status", "delivered")
         status(status_code=-1, error_code=905, error="Бот исключён из группы")
         expect(answer.get_by_test_id("feed-error")).to_have_text("Бот исключён из группы")
-        eyes.press("close-deal")
+        eyes.press("deal-actions")
+        eyes.press("deal-won")
+        expect(eyes.see("deal-open")).to_be_visible()
+        eyes.press("dialog-close")
         expect(eyes.see("deal-card").get_by_test_id("stage")).to_have_text("Успешно реализовано")
         expect(eyes.see("health-silent")).to_contain_text("Сервис не отвечает")
         eyes.assert_clean()
@@ -295,6 +298,59 @@ async def test_a_manager_works_with_deals(desk, in_browser):
     await in_browser(story)
     assert [item.text for item in desk.amo.feed(account, world.cafe)][-1] == "В четверг"
     assert [(hook.kind, hook.chat_uuid) for hook in desk.amo.hooks] == [("message", next(iter(account.chats)))]
+
+
+async def test_a_person_looks_at_an_account_and_changes_it(desk, in_browser):
+    from playwright.sync_api import expect
+
+    world = desk.world
+    account = world.account
+
+    def story(browser: Any) -> None:
+        eyes = open_page(browser, desk)
+        desk.customer_writes("Когда макет?", deal=world.cafe)
+        eyes.press(f"deal-{world.office}")
+        eyes.press("deal-actions")
+        eyes.see("merge-with").select_option(str(world.cafe))
+        eyes.press("deal-merge")
+        expect(eyes.see("toast").last).to_contain_text(str(world.office))
+        eyes.press("dialog-close")
+        expect(eyes.see(f"deal-{world.cafe}")).to_have_count(0)
+        expect(eyes.see("feed-text").last).to_have_text("Когда макет?")
+
+        eyes.press("deal-actions")
+        eyes.see("move-pipeline").select_option(str(world.service.id))
+        eyes.press("deal-move")
+        expect(eyes.see("move-pipeline").locator("option")).to_have_text([world.sales.name])
+        eyes.press("deal-deleted")
+        expect(eyes.see("deal-actions-dialog")).to_have_count(0)
+        expect(eyes.see(f"deal-{world.office}")).to_have_count(0)
+
+        eyes.press("account-open")
+        gone = eyes.see(f"account-deal-{world.office}")
+        expect(gone).to_contain_text("в корзине")
+        gone.get_by_test_id("account-deal-restored").click()
+        expect(gone).to_contain_text("в работе")
+        eyes.press("section-contacts")
+        contact = eyes.see("account-section").locator("li").first
+        expect(contact).to_contain_text("Анна Смирнова")
+        contact.get_by_test_id("contact-deleted").click()
+        expect(contact).to_contain_text("в корзине")
+        contact.get_by_test_id("contact-restored").click()
+        expect(contact).not_to_contain_text("в корзине")
+        eyes.press("section-pipelines")
+        eyes.see(f"pipeline-{world.service.id}").get_by_test_id("pipeline-archive").click()
+        expect(eyes.see(f"pipeline-{world.service.id}")).to_contain_text("в архиве")
+        eyes.press("section-hooks")
+        eyes.press("account-paid")
+        expect(eyes.see("account-section")).to_contain_text("аккаунт не оплачен")
+        eyes.assert_clean()
+
+    await in_browser(story)
+    assert account.leads[world.cafe].is_deleted
+    assert account.leads[world.office].pipeline_id == world.service.id
+    assert account.pipelines[world.service.id].is_archive
+    assert not account.is_paid
 
 
 async def test_a_narrow_window_shows_one_pane_at_a_time_and_the_keyboard_is_enough(desk, in_browser):

@@ -247,7 +247,7 @@ async def test_a_bot_is_blocked_and_unblocked(sandbox):
     await sandbox.act("telegram/write", person=world.maria.id, chat=key, text="да")
 
 
-async def test_a_deal_is_made_closed_and_opened_again(sandbox):
+async def test_a_deal_is_made(sandbox):
     world = sandbox.world
     where = {"account": world.account.id}
     made = await sandbox.act("amocrm/deals", **where, pipeline=world.service.id, name="Новый сайт")
@@ -257,11 +257,81 @@ async def test_a_deal_is_made_closed_and_opened_again(sandbox):
     assert "Назовите" in await sandbox.refused("amocrm/deals", 400, **where, pipeline=world.service.id, name=" ")
     assert "воронки" in await sandbox.refused("amocrm/deals", 404, **where, pipeline=1, name="Х")
     assert "аккаунта" in await sandbox.refused("amocrm/deals", 404, account=1, pipeline=world.service.id, name="Х")
-    await sandbox.act("amocrm/close", **where, deal=made["deal"])
-    assert "закрыта" in await sandbox.refused("amocrm/close", 400, **where, deal=made["deal"])
-    await sandbox.act("amocrm/reopen", **where, deal=made["deal"])
-    assert "открыта" in await sandbox.refused("amocrm/reopen", 400, **where, deal=made["deal"])
-    assert "Сделки" in await sandbox.refused("amocrm/close", 404, **where, deal=1)
+
+
+async def test_a_deal_is_closed_moved_deleted_and_restored(sandbox):
+    world = sandbox.world
+    where = {"account": world.account.id, "deal": world.cafe}
+
+    def deal():
+        entities = amo_parts(sandbox.amo)[f"account:{world.account.id}"]["deals"]
+        return next(one for one in entities if one["id"] == world.cafe)
+
+    assert (deal()["state"], deal()["pipeline"]) == ("open", "Продажи")
+    for state, shown in (
+        ("lost", "lost"),
+        ("open", "open"),
+        ("won", "won"),
+        ("deleted", "deleted"),
+        ("restored", "won"),
+    ):
+        await sandbox.act("amocrm/deal/state", **where, state=state)
+        assert deal()["state"] == shown
+    assert "закрыта" in await sandbox.refused("amocrm/deal/state", 409, **where, state="lost")
+    assert "не удалена" in await sandbox.refused("amocrm/deal/state", 409, **where, state="restored")
+    await sandbox.act("amocrm/deal/state", **where, state="open")
+    assert "открыта" in await sandbox.refused("amocrm/deal/state", 409, **where, state="open")
+    await sandbox.act("amocrm/deal/move", **where, pipeline=world.service.id)
+    assert deal()["pipeline"] == "Сервис"
+    assert "в этой воронке" in await sandbox.refused("amocrm/deal/move", 409, **where, pipeline=world.service.id)
+    await sandbox.act("amocrm/deal/rename", **where, name="Сайт")
+    assert deal()["name"] == "Сайт"
+    await sandbox.act("amocrm/deal/state", **where, state="deleted")
+    assert "восстановите" in await sandbox.refused("amocrm/deal/state", 409, **where, state="won")
+    assert "Сделки" in await sandbox.refused("amocrm/deal/move", 404, **where, pipeline=world.sales.id)
+    for bad in ("vanished", "", 1):
+        await sandbox.refused("amocrm/deal/state", 400, **where, state=bad)
+    assert "Сделки" in await sandbox.refused("amocrm/deal/state", 404, account=world.account.id, deal=1, state="won")
+
+
+async def test_deals_and_contacts_are_merged_deleted_and_restored(sandbox):
+    world = sandbox.world
+    account = world.account
+    sandbox.customer_writes("Когда макет?", deal=world.cafe)
+    merge = {"account": account.id, "keep": world.office}
+    assert "разные" in await sandbox.refused("amocrm/deal/merge", 409, **merge, other=world.office)
+    assert await sandbox.act("amocrm/deal/merge", **merge, other=world.cafe) == {"deal": world.office}
+    assert [item["text"] for item in sandbox.deal(world.office)["feed"]] == ["Когда макет?"]
+    assert "Сделки" in await sandbox.refused("amocrm/deal/merge", 404, **merge, other=world.cafe)
+
+    def contacts():
+        return {one["id"]: one for one in amo_parts(sandbox.amo)[f"account:{account.id}"]["contacts"]}
+
+    (anna,) = contacts()
+    double = sandbox.amo.add_contact(account, "Анна С.")
+    await sandbox.act("amocrm/contact/merge", account=account.id, keep=double, other=anna)
+    assert contacts()[anna]["deleted"]
+    assert (contacts()[double]["deals"], contacts()[double]["chats"]) == ([world.office], 1)
+    change = {"account": account.id, "contact": double}
+    assert "не удалён" in await sandbox.refused("amocrm/contact/state", 409, **change, state="restored")
+    await sandbox.act("amocrm/contact/state", **change, state="deleted")
+    assert contacts()[double]["deleted"]
+    await sandbox.act("amocrm/contact/state", **change, state="restored")
+    assert not contacts()[double]["deleted"]
+
+
+async def test_pipelines_sources_and_payment_are_changed(sandbox):
+    world = sandbox.world
+    where = {"account": world.account.id}
+    entities = lambda: amo_parts(sandbox.amo)[f"account:{world.account.id}"]  # noqa: E731
+    await sandbox.act("amocrm/pipeline/archive", **where, pipeline=world.service.id, archived=True)
+    assert [one["archived"] for one in entities()["pipelines"] if one["id"] == world.service.id] == [True]
+    assert "Главную" in await sandbox.refused(
+        "amocrm/pipeline/archive", 409, **where, pipeline=world.sales.id, archived=True
+    )
+    assert "источника" in await sandbox.refused("amocrm/source/delete", 404, **where, source=1)
+    await sandbox.act("amocrm/paid", **where, paid=False)
+    assert not entities()["paid"]
 
 
 async def test_a_manager_answers_and_sees_what_became_of_it(sandbox):

@@ -123,7 +123,7 @@ export function createActors(root) {
       icon('unplug'),
       h('h3', null, 'Сервис не отвечает'),
       h('p', null, health.reason),
-      health.url ? h('code', null, health.url) : null,
+      health.url ? h('code', null, health.url) : '',
       h(
         'p',
         { class: 'muted' },

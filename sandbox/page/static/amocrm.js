@@ -3,6 +3,7 @@
  * Owns the choice of account, pipeline and deal; the card is drawn by dealcard.js.
  */
 
+import { openAccountDialog } from './account.js';
 import { act } from './api.js';
 import { createDealCard, stage } from './dealcard.js';
 import { openDialog } from './dialog.js';
@@ -30,6 +31,18 @@ export function createAmo(root, showPane) {
     icon('plus'),
     'Сделка',
   );
+  const entities = h(
+    'button',
+    {
+      type: 'button',
+      class: 'tool',
+      title: 'Аккаунт: контакты, воронки, источники и вебхуки',
+      'aria-label': 'Что есть в аккаунте',
+      'aria-haspopup': 'dialog',
+      'data-testid': 'account-open',
+    },
+    icon('people'),
+  );
   const deals = h('div', { class: 'deals', role: 'list', 'aria-label': 'Сделки', 'data-testid': 'deals' });
   const none = h('p', { class: 'talk-empty', hidden: true }, 'Сделок в этой воронке пока нет.');
   const unsorted = h('div', {
@@ -49,6 +62,7 @@ export function createAmo(root, showPane) {
       h('h2', null, 'amoCRM'),
       accountName,
       accounts,
+      entities,
       h('span', { class: 'grow' }),
       pipelines,
       create,
@@ -108,6 +122,7 @@ export function createAmo(root, showPane) {
     remember();
     redraw();
   });
+  entities.addEventListener('click', () => openAccountDialog(account()));
   create.addEventListener('click', () => newDeal(account(), state.pipeline, expectDeal));
 
   function unread(deal) {

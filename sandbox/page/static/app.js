@@ -10,9 +10,14 @@
  *              block-bot · new-group, new-group-dialog: new-group-title new-group-member-<id> new-group-supergroup new-group-create ·
  *              manage-group, group-dialog: member-<id> promote-<id> remove-<id> add-member-<id> upgrade-group
  *   amoCRM     account account-name pipeline · deals · deal-<id>[data-name] · unsorted: unsorted-item unsorted-accept unsorted-decline ·
- *              deal-card: deal-name deal-id copy-deal-id close-deal reopen-deal stage contacts contact-<id> · feed · feed-item[data-role=client|manager|bot][data-author][data-status]
+ *              deal-card: deal-name deal-id copy-deal-id deal-actions stage contacts contact-<id> · feed · feed-item[data-role=client|manager|bot][data-author][data-status]
  *              [data-conversation] > feed-text feed-error feed-reply · feed-note · chat-select manager-select amo-input amo-send ·
  *              new-deal, new-deal-dialog: new-deal-name new-deal-pipeline new-deal-create
+ *              deal-actions-dialog: deal-won deal-lost deal-open deal-deleted · move-pipeline deal-move · merge-with deal-merge
+ *              account-open, account-dialog: section-deals section-contacts section-pipelines section-hooks account-section ·
+ *              account-deal-<id> > account-deal-restored account-deal-deleted · contact-<id> > contact-deleted contact-restored ·
+ *              merge-contact-keep merge-contact-other contact-merge · pipeline-<id> > pipeline-archive · source-<id> > source-delete ·
+ *              account-paid · webhook-<host> · hook-<number>
  *   actors     health-state · health-silent · health-summary: health-all health-running health-backing_off health-failed ·
  *              actor-filter actor-count · actors-table: actor[data-address][data-state], actor-error
  */

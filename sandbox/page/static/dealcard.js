@@ -4,6 +4,7 @@
  */
 
 import { act } from './api.js';
+import { openDealActions } from './dealactions.js';
 import { avatar, day, fillSelect, fitHeight, h, icon, keepAtEnd, reconcile } from './dom.js';
 import { feedItem } from './feeditem.js';
 import { part } from './store.js';
@@ -166,7 +167,7 @@ export function createDealCard() {
         'div',
         { class: 'card-top' },
         h('span', { class: 'muted' }, pipeline ? pipeline.name : ''),
-        closeButton(account, deal),
+        actionsButton(account, deal),
       ),
       h('h3', { 'data-testid': 'deal-name' }, deal.name),
       h(
@@ -192,18 +193,17 @@ export function createDealCard() {
     );
   }
 
-  function closeButton(account, deal) {
-    const path = deal.closed ? 'amocrm/reopen' : 'amocrm/close';
+  function actionsButton(account, deal) {
     return h(
       'button',
       {
         type: 'button',
         class: 'ghost card-close',
-        title: deal.closed ? 'Вернуть Сделку в работу' : 'Закрыть Сделку как успешную',
-        'data-testid': deal.closed ? 'reopen-deal' : 'close-deal',
-        onclick: () => act(path, { account: account.id, deal: deal.id }),
+        'aria-haspopup': 'dialog',
+        'data-testid': 'deal-actions',
+        onclick: () => openDealActions(account.id, deal.id),
       },
-      deal.closed ? 'Вернуть в работу' : 'Закрыть Сделку',
+      'Действия',
     );
   }
 
