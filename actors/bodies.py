@@ -46,6 +46,8 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     reply_to_message_id: int | None = None
     """The message of the same chat that is answered; where it stands in amoCRM is looked up when this is posted, since
     a quick reply is decided on before the answered message has arrived there."""
+    quoted: str = ""
+    """A line that says what is answered, for a conversation in which the answered message does not stand."""
 
 
 class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,6 +58,10 @@ class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     conversation: str
     msgid: str
     text: str
+    chat_id: int | None = None
+    reply_to_message_id: int | None = None
+    quoted: str = ""
+    """As in `PostMessage`: a line that stood above the old text stands above the new one."""
 
 
 class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):

@@ -37,6 +37,7 @@ from dealgram.actors.bodies import (
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_answers import GroupAnswers
+from dealgram.actors.group_edits import decide_edit
 from dealgram.actors.group_linking import GroupLinking
 from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
 from dealgram.actors.group_menu import GroupMenu
@@ -45,11 +46,10 @@ from dealgram.actors.group_messages import (
     MENU_LANE,
     Surroundings,
     check_lane,
-    decide_edit,
     decide_message,
 )
 from dealgram.actors.group_state import GroupState
-from dealgram.actors.incoming import person_name, read_message
+from dealgram.actors.incoming import Incoming, person_name, read_message
 from dealgram.actors.names import (
     GroupConversation,
     group_address,
@@ -170,7 +170,7 @@ class GroupActor(OutboxActor):
         if incoming.migrate_from is not None:
             return self._migrate(incoming.chat_id, f"e{cause}")
         if edited:
-            return decide_edit(self._state, incoming, around)
+            return decide_edit(self._state, incoming, await self._places(incoming))
         if incoming.reply_to is not None:
             with self.context.dependency("database"):
                 known = await messages.by_telegram(
@@ -181,6 +181,15 @@ class GroupActor(OutboxActor):
                 reply_is_relayed=any(row.direction == "out" for row in known),
             )
         return decide_message(self._state, incoming, around)
+
+    async def _places(self, incoming: Incoming) -> set[messages.Place]:
+        """Where a message of the group stands in amoCRM, or is about to."""
+        ref = (incoming.chat_id, incoming.message_id)
+        with self.context.dependency("database"):
+            found = await messages.places(
+                self.services.db, self.account_id, self.context.address, self._state.row.bot_id, [ref]
+            )
+        return found.get(ref, set())
 
     def _migrate(self, chat_id: int, cause: str) -> Decision:
         return decide_upgrade(self._state, chat_id, cause, now_ms(self.services))

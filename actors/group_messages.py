@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dealgram.actors import menu, texts
-from dealgram.actors.bodies import AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.bodies import AttachDeal, AttachPerson, Author, CheckDeal, PostMessage, Say
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
 from dealgram.actors.group_state import Dialog, GroupState
 from dealgram.actors.incoming import Incoming, chat_author_id
@@ -52,14 +52,20 @@ class Surroundings:
 
 def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
     """Decide what to do with a message."""
-    known = dict(state.participants)
-    rows: list[Row] = [*state.rename(incoming.chat_title, incoming.chat_kind), *_people(state, incoming)]
+    known, present = dict(state.participants), {person.user_id for person in state.present_people}
+    policy = around.account.settings.policy
+    switched = state.note_policy(policy)
+    rows: list[Row] = [*switched, *state.rename(incoming.chat_title, incoming.chat_kind), *_people(state, incoming)]
     decision = _decide(state, incoming, around)
-    newcomers = [user_id for user_id in state.participants if user_id not in known]
+    if switched:
+        contacts = _attach_everybody(state, policy)
+    else:
+        came = [person.user_id for person in state.present_people if person.user_id not in present]
+        contacts = _attach(came, known, state, policy)
     return dataclasses.replace(
         decision,
         rows=(*rows, *decision.rows),
-        todo=(*decision.todo, *_attach(state, newcomers, around), *_renamed(known, rows)),
+        todo=(*decision.todo, *contacts, *_renamed(known, rows)),
     )
 
 
@@ -81,27 +87,6 @@ def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Deci
         to_deals = todo if rest and not (answers_bot and looks_like_deal(rest)) else ()
         return Decision(todo=(*to_deals, *_menu(state, incoming)))
     return Decision(todo=todo)
-
-
-def decide_edit(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
-    """An edited message: its new text replaces the old one wherever it was posted (amoCRM ignores what it lacks)."""
-    if incoming.from_bot or incoming.service or not incoming.line:
-        return Decision()
-    policy = around.account.settings.policy
-    conversations = plan(state.row.group_id, state.deals, incoming.author.user_id, policy)
-    return Decision(
-        todo=tuple(
-            NewBody(
-                lane=str(conversation),
-                body=EditMessage(
-                    conversation=str(conversation),
-                    msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
-                    text=post_text(incoming.author, incoming.line, conversation, policy),
-                ),
-            )
-            for conversation in sorted(conversations, key=str)
-        )
-    )
 
 
 def group_lines(state: GroupState, text: str, cause: str, sent_at_ms: int) -> tuple[NewBody, ...]:
@@ -128,37 +113,39 @@ def group_author(conversation: GroupConversation, title: str) -> Author:
     return Author(id=group_person_id(conversation), name=title)
 
 
-def post_text(author: Author, line: str, conversation: GroupConversation, policy: Policy) -> str:
+def post_text(author: Author, line: str, conversation: GroupConversation) -> str:
     """The text as the card shows it: where several people share a conversation, the name stands before it."""
-    named = conversation.user_id is None and (policy is Policy.DEAL or author.user_id is None)
-    return f"{author.name}: {line}" if named else line
+    return f"{author.name}: {line}" if conversation.user_id is None else line
 
 
 def _posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
     if not incoming.line:
         return ()
-    policy = around.account.settings.policy
-    speaker = None if incoming.service else incoming.author.user_id
-    conversations = plan(state.row.group_id, state.deals, speaker, policy)
-    return tuple(
-        NewBody(
-            lane=str(conversation),
-            body=PostMessage(
-                conversation=str(conversation),
-                msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
-                author=incoming.author if speaker is not None else group_author(conversation, state.row.title),
-                text=incoming.line
-                if incoming.service
-                else post_text(incoming.author, incoming.line, conversation, policy),
-                sent_at_ms=incoming.sent_at_ms,
-                silent=incoming.service,
-                chat_id=incoming.chat_id,
-                message_id=incoming.message_id,
-                reply_to_message_id=incoming.reply_to,
-            ),
-        )
-        for conversation in sorted(conversations, key=str)
+    conversations = plan(state.row.group_id, state.deals, speaker(incoming), around.account.settings.policy)
+    return tuple(post(state, incoming, conversation) for conversation in sorted(conversations, key=str))
+
+
+def speaker(incoming: Incoming) -> int | None:
+    """The person whose words these are; None where the group itself speaks."""
+    return None if incoming.service else incoming.author.user_id
+
+
+def post(state: GroupState, incoming: Incoming, conversation: GroupConversation, *, silent: bool = False) -> NewBody:
+    """A message of the group as it is posted into one conversation."""
+    person = speaker(incoming)
+    body = PostMessage(
+        conversation=str(conversation),
+        msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
+        author=incoming.author if person is not None else group_author(conversation, state.row.title),
+        text=incoming.line if incoming.service else post_text(incoming.author, incoming.line, conversation),
+        sent_at_ms=incoming.sent_at_ms,
+        silent=silent or incoming.service,
+        chat_id=incoming.chat_id,
+        message_id=incoming.message_id,
+        reply_to_message_id=incoming.reply_to,
+        quoted=incoming.quoted,
     )
+    return NewBody(lane=str(conversation), body=body)
 
 
 def _people(state: GroupState, incoming: Incoming) -> tuple[Row, ...]:
@@ -194,11 +181,27 @@ def _dialog(state: GroupState, incoming: Incoming, now: int) -> Dialog | None:
     return next((dialog for dialog in dialogs.values() if dialog.question_id == incoming.reply_to), None)
 
 
-def _attach(state: GroupState, newcomers: Iterable[int], around: Surroundings) -> tuple[NewBody, ...]:
-    """Newcomers' contacts come into the deals with their own conversations; where there are none, by themselves."""
-    if around.account.settings.policy is not Policy.DEAL or not state.deals:
+def _attach(came: Iterable[int], known: Collection[int], state: GroupState, policy: Policy) -> tuple[NewBody, ...]:
+    """The contacts of those who are new in the group, or in it again.
+
+    A contact comes into a deal with the person's own conversation there. Where people share the deal's conversation it
+    comes by itself. Where a person has one conversation for all deals it comes with that; but for somebody who is back
+    it may have been opened before the latest deals were linked.
+    """
+    if policy is Policy.DEAL_PARTICIPANT or not state.deals:
         return ()
-    return tuple(NewBody(lane=f"person-{user_id}", body=AttachPerson(user_id=user_id)) for user_id in newcomers)
+    return tuple(
+        NewBody(lane=f"person-{user_id}", body=AttachPerson(user_id=user_id))
+        for user_id in came
+        if policy is Policy.DEAL or user_id in known
+    )
+
+
+def _attach_everybody(state: GroupState, policy: Policy) -> tuple[NewBody, ...]:
+    """After a change to a policy under which nobody's conversation brings their contact into a deal."""
+    if policy is Policy.DEAL_PARTICIPANT:
+        return ()
+    return tuple(NewBody(lane=f"deal-{deal_id}", body=AttachDeal(deal_id=deal_id)) for deal_id in state.deals)
 
 
 def _answers(dialog: Dialog, incoming: Incoming, around: Surroundings) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from dealgram.actors.plan import Policy
 from dealgram.persistence.records import ChatAlias, Group, Link, Participant
 from dealgram.persistence.tables import Row
 
@@ -90,6 +91,14 @@ class GroupState:
         if title == self.row.title and known == self.row.kind:
             return ()
         self.row = dataclasses.replace(self.row, title=title, kind=known)
+        return (self.row,)
+
+    def note_policy(self, policy: str) -> tuple[Row, ...]:
+        """The policy under which the group's messages are laid out from now on; rows only when it is another one.
+        A group begins with the default."""
+        if policy == (self.row.policy or Policy.DEAL_PARTICIPANT):
+            return ()
+        self.row = dataclasses.replace(self.row, policy=str(policy))
         return (self.row,)
 
     def set_status(self, status: Literal["member", "administrator", "left"]) -> tuple[Row, ...]:

@@ -43,6 +43,8 @@ class Incoming:
     from_bot: bool = False
     reply_to: int | None = None
     reply_to_own_bot: bool = False
+    quoted: str = ""
+    """What is answered, in one line; empty when nothing is."""
     migrate_to: int | None = None
     migrate_from: int | None = None
     joined: tuple[Someone, ...] = ()
@@ -73,7 +75,8 @@ def read_message(message: Message, bot_id: int) -> Incoming:
         service=message.is_service,
         from_bot=_is_bot(message),
         reply_to=answered.message_id if answered is not None else None,
-        reply_to_own_bot=answered is not None and answered.from_user is not None and answered.from_user.id == bot_id,
+        reply_to_own_bot=answered is not None and _is_from(answered, bot_id),
+        quoted=_quoted(message, answered, bot_id),
         migrate_to=message.migrate_to_chat_id,
         migrate_from=message.migrate_from_chat_id,
         joined=tuple(someone(user) for user in message.new_chat_members if not user.is_bot),
@@ -89,6 +92,21 @@ def chat_author_id(chat_id: int) -> str:
 def someone(user: User) -> Someone:
     """A person as the domain names them."""
     return Someone(user.id, person_name(user), user.username or None)
+
+
+def _is_from(message: Message, bot_id: int) -> bool:
+    return message.from_user is not None and message.from_user.id == bot_id
+
+
+def _quoted(message: Message, answered: Message | None, bot_id: int) -> str:
+    """A short line about the answered message. Telegram gives its author and text along with the answer; of an answer
+    to another chat it gives at most the words that were picked out."""
+    picked = message.quote.text if message.quote is not None else ""
+    if answered is None:
+        return texts.quoted_line("", picked) if picked.strip() else ""
+    # What our own bot wrote is a manager's answer: nobody answers anything else of it but its menus.
+    author = texts.MANAGER if _is_from(answered, bot_id) else _author(answered).name
+    return texts.quoted_line(author, picked or describe(answered) or "")
 
 
 def _is_bot(message: Message) -> bool:

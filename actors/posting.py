@@ -32,6 +32,10 @@ log = structlog.get_logger(__name__)
 HISTORY_PAGE = 50
 
 
+class _QuoteRefusedError(Exception):
+    """amoCRM refused a message that has a quotation."""
+
+
 class Posting:
     """The amoCRM side of one actor's lanes."""
 
@@ -44,24 +48,36 @@ class Posting:
 
     async def post(self, body: PostMessage, opening: Opening) -> Outcome:
         """Post a message of a person (or of the group itself); the conversation is opened if need be."""
+        quote = await self._quote(body, opening.bot.bot_id)
         message = amojo.NewMessage(
             msgid=body.msgid,
             conversation_id=body.conversation,
             sender=amojo.ChatUser(id=body.author.id, name=body.author.name),
-            content=amojo.text(body.text),
+            content=amojo.text(_with_quoted(body, quote)),
             sent_at_ms=body.sent_at_ms,
             silent=body.silent,
             source_external_id=opening.bot.source,
-            reply_to=await self._quote(body, opening.bot.bot_id),
+            reply_to=quote,
         )
-        row, amo_id = await self._open_and_send(message, opening)
+        row, amo_id = await self._quoting(message, body, opening)
         # A private chat in «Неразобранное»: has somebody accepted it, or amoCRM merged it into a deal? (`adoption`)
         todo = (look(row.conversation_id),) if row.contact_id is None and row.group_id is None else ()
         if body.chat_id is None or body.message_id is None:
             return Outcome(todo=todo)
         return dataclasses.replace(self._posted(body, opening, amo_id, "in"), todo=todo)
 
-    async def _quote(self, body: PostMessage, bot_id: int) -> amojo.Quote | None:
+    async def _quoting(
+        self, message: amojo.NewMessage, body: PostMessage, opening: Opening
+    ) -> tuple[ConversationRow, str | None]:
+        """Post; when amoCRM refuses it with its quotation, say in words what is answered."""
+        try:
+            return await self._open_and_send(message, opening)
+        except _QuoteRefusedError as error:
+            log.warning("posted without its quote, which amoCRM may have forgotten", error=str(error))
+            content = amojo.text(_with_quoted(body, None))
+            return await self._open_and_send(dataclasses.replace(message, reply_to=None, content=content), opening)
+
+    async def _quote(self, body: PostMessage | EditBody, bot_id: int) -> amojo.Quote | None:
         """The answered message in the same conversation. Its post went through this lane before, so it is known."""
         if body.chat_id is None or body.reply_to_message_id is None:
             return None
@@ -120,7 +136,7 @@ class Posting:
         edit = amojo.EditMessage(
             conversation_id=body.conversation,
             msgid=body.msgid,
-            content=amojo.text(body.text),
+            content=amojo.text(_with_quoted(body, await self._quote(body, known.bot_id))),
             sent_at_ms=int(delivery.created_at.timestamp() * 1000),
         )
         await self._services.amojo.edit(self._services.account(self._account_id).scope_id, edit)
@@ -160,8 +176,7 @@ class Posting:
             # The refusal of a repeated msgid is undocumented (§20.6): what is in the chat already has arrived.
             arrived = await self._arrived_as(scope, row, message.msgid)
             if arrived is None and message.reply_to is not None:
-                log.warning("posted without its quote, which amoCRM may have forgotten", error=str(error))
-                return await self._send(dataclasses.replace(message, reply_to=None), row)
+                raise _QuoteRefusedError(str(error)) from error
             if arrived is None:
                 raise
             return arrived
@@ -173,3 +188,9 @@ class Posting:
             return None
         history = await self._services.amojo.history(scope, row.chat_uuid, offset=0, limit=HISTORY_PAGE)
         return next((item.message.id for item in history if item.message.client_id == msgid), None)
+
+
+def _with_quoted(body: PostMessage | EditBody, quote: amojo.Quote | None) -> str:
+    """The text; where amoCRM cannot quote the answered message, since it stands in another conversation or in none,
+    under a line that says what is answered."""
+    return body.text if quote is not None or not body.quoted else f"{body.quoted}\n{body.text}"

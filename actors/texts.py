@@ -93,6 +93,11 @@ def short(text: str, limit: int = 40) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def quoted_line(author: str, text: str) -> str:
+    """What is answered, where amoCRM cannot show it as a quotation; either part may be unknown."""
+    return "↩️ " + ": ".join(part for part in (short(author), short(text, 100)) if part)
+
+
 def menu_html(title: str, linked: int) -> str:
     """The group menu."""
     state = f"Связано: {deals(linked)}." if linked else "Группа пока не связана ни с одной сделкой."

@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Message
 from dealgram.persistence.tables import row_of
+from dealgram.persistence.text import clean
+from dealgram.runtime import Address
+
+POSTS = ("amo.message", "amo.mirror")
+"""The kinds of outbox rows that bring a Telegram message into a conversation: incoming and outgoing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a Telegram message stands in amoCRM, or is about to."""
+
+    conversation_id: str
+    msgid: str
+    is_outgoing: bool = False
+
+
+async def places(
+    db: Database, account_id: int, address: Address, bot_id: int, refs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], set[Place]]:
+    """Where messages, given as (chat id, message id), stand: what is posted, and what waits in the actor's outbox.
+
+    One statement and so one snapshot: a row that is being completed is seen in one of the two tables.
+    """
+    records = await db.fetch(
+        "WITH wanted AS (SELECT DISTINCT * FROM unnest($3::bigint[], $4::bigint[]) AS w(chat_id, message_id))"
+        " SELECT chat_id, message_id, m.conversation_id, m.msgid, m.direction = 'out' AS is_outgoing"
+        " FROM wanted JOIN messages AS m USING (chat_id, message_id) WHERE m.account_id = $1 AND m.bot_id = $2"
+        " UNION SELECT chat_id, message_id, p.body ->> 'conversation', p.body ->> 'msgid', p.is_outgoing"
+        # json and not jsonb, which refuses texts with a NUL
+        " FROM (SELECT convert_from(o.body, 'UTF8')::json AS body, o.kind = $8 AS is_outgoing FROM outbox AS o"
+        "  WHERE o.address_kind = $5 AND o.address_key = $6 AND o.state = 'pending' AND o.kind IN ($7, $8)) AS p"
+        " JOIN wanted ON chat_id = (p.body ->> 'chat_id')::bigint AND message_id = (p.body ->> 'message_id')::bigint",
+        account_id,
+        bot_id,
+        [chat_id for chat_id, _ in refs],
+        [message_id for _, message_id in refs],
+        clean(address.kind),
+        clean(address.key),
+        *POSTS,
+    )
+    found: dict[tuple[int, int], set[Place]] = {}
+    for record in records:
+        place = Place(record["conversation_id"], record["msgid"], record["is_outgoing"])
+        found.setdefault((record["chat_id"], record["message_id"]), set()).add(place)
+    return found
 
 
 async def by_telegram(db: Database, account_id: int, bot_id: int, chat_id: int, message_id: int) -> list[Message]:

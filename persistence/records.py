@@ -153,6 +153,7 @@ class Group(Row):
     kind: Literal["group", "supergroup"] = "group"
     status: Literal["member", "administrator", "left", "merged"] = "member"
     dialog: Mapping[str, Any] | None = None
+    policy: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

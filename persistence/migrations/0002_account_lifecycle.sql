@@ -79,6 +79,10 @@ ALTER TABLE bots
 CREATE UNIQUE INDEX bots_connected ON bots (bot_id) WHERE status <> 'removed';
 DROP INDEX bots_account;
 
+-- The conversation policy that a group's messages were last laid out under (null: the default). When the account has
+-- another one, the group's people are brought into the deals as the new policy wants it.
+ALTER TABLE groups ADD COLUMN policy text;
+
 DROP INDEX groups_chat;
 CREATE UNIQUE INDEX groups_chat ON groups (account_id, bot_id, chat_id) WHERE status <> 'merged';
 

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.bodies import AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.bodies import AttachDeal, AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
 from dealgram.actors.choices import AccountSettings
-from dealgram.actors.group_messages import Surroundings, decide_edit, decide_message, group_lines
+from dealgram.actors.group_edits import decide_edit
+from dealgram.actors.group_messages import Surroundings, decide_message, group_lines
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming, Someone, chat_author_id
 from dealgram.actors.plan import Policy
 from dealgram.actors.registry import AccountInfo, BotInfo
+from dealgram.persistence.messages import Place
 from dealgram.persistence.records import Account, Bot, Group
 
 CHAT = -100
@@ -156,6 +158,7 @@ def test_newcomers_contacts_come_by_themselves_only_where_all_share_a_conversati
     newcomer = says("Привет", user=9)
     assert bodies(decide_message(group(10), newcomer, around()), AttachPerson) == []
     state = group(10)
+    state.note_policy(Policy.DEAL)
     (attach,) = bodies(decide_message(state, newcomer, around(Policy.DEAL)), AttachPerson)
     assert attach.user_id == 9
     assert bodies(decide_message(state, newcomer, around(Policy.DEAL)), AttachPerson) == []
@@ -167,14 +170,76 @@ def test_newcomers_contacts_come_by_themselves_only_where_all_share_a_conversati
     ]
 
 
+def places(decision) -> set[Place]:
+    return {Place(body.conversation, body.msgid) for body in bodies(decision, PostMessage)}
+
+
 @given(st.sampled_from(Policy), st.sets(st.integers(1, 9), max_size=4), st.integers(1, 5))
-def test_an_edit_goes_where_its_message_went(policy, deals, user):
+def test_an_edit_goes_where_its_message_went_under_whatever_policy(policy, deals, user):
     state = group(*deals)
     new = decide_message(state, says("Привет", user=user), around(policy))
-    edit = decide_edit(state, says("Привет!", user=user), around(policy))
-    assert {(body.conversation, body.msgid) for body in bodies(new, PostMessage)} == {
-        (body.conversation, body.msgid) for body in bodies(edit, EditMessage)
-    }
+    edit = decide_edit(state, says("Привет!", user=user), places(new))
+    assert places(new) == {Place(body.conversation, body.msgid) for body in bodies(edit, EditMessage)}
+    assert all(body.text in ("Привет!", f"Человек {user}: Привет!") for body in bodies(edit, EditMessage))
+    assert {new.lane for new in edit.todo} == posted(new)
+
+
+def test_an_edit_stays_out_of_deals_that_are_linked_no_more():
+    state = group(10, 20)
+    new = decide_message(state, says("Привет"), around())
+    state.unlink(10)
+    (edit,) = bodies(decide_edit(state, says("Привет!"), places(new)), EditMessage)
+    assert edit.conversation == "g1-d20-u5"
+    shared = {Place("g1-u5", "tg-3--100-10")}
+    assert len(bodies(decide_edit(state, says("Привет!"), shared))) == 1
+    state.unlink(20)
+    assert bodies(decide_edit(state, says("Привет!"), shared)) == []
+
+
+def test_an_edit_keeps_the_name_where_people_share_a_conversation_and_none_in_an_outgoing_one():
+    shared = {Place("g1-d10", "tg-3--100-10-d10"), Place("g1-d20", "e", is_outgoing=True)}
+    edits = bodies(decide_edit(group(10, 20), says("Привет!"), shared), EditMessage)
+    assert [body.text for body in edits] == ["Человек 5: Привет!", "Привет!"]
+
+
+def test_what_is_answered_goes_along_for_conversations_that_lack_it():
+    reply = says("Синий", reply_to=7, quoted="↩️ Мария: Какой цвет?")
+    (body,) = bodies(decide_message(group(10), reply, around()), PostMessage)
+    assert (body.text, body.reply_to_message_id, body.quoted) == ("Синий", 7, "↩️ Мария: Какой цвет?")
+    (edit,) = bodies(decide_edit(group(10), reply, {Place("g1-d10-u5", body.msgid)}), EditMessage)
+    assert (edit.text, edit.reply_to_message_id, edit.quoted) == ("Синий", 7, "↩️ Мария: Какой цвет?")
+
+
+class TestSwitch:
+    """A change of the account's policy, as a group notices it with its next message."""
+
+    def switched(self, policy: Policy, *, deals=(10, 20)):
+        state = group(*deals)
+        decide_message(state, says("Раз"), around())
+        return state, decide_message(state, says("Два", message=11), around(policy))
+
+    @pytest.mark.parametrize("policy", [Policy.DEAL, Policy.PARTICIPANT])
+    def test_contacts_come_into_the_deals_at_once(self, policy):
+        state, decision = self.switched(policy)
+        assert [body.deal_id for body in bodies(decision, AttachDeal)] == [10, 20]
+        assert [row.policy for row in decision.rows if isinstance(row, Group)] == [policy]
+        again = decide_message(state, says("Три", message=12), around(policy))
+        assert bodies(again, AttachDeal) == []
+        assert again.rows == ()
+
+    def test_back_to_the_default_they_come_with_their_conversations(self):
+        state, _ = self.switched(Policy.DEAL)
+        back = decide_message(state, says("Три", message=12), around())
+        assert bodies(back, AttachDeal) == []
+        assert [row.policy for row in back.rows if isinstance(row, Group)] == [Policy.DEAL_PARTICIPANT]
+
+    def test_somebody_who_is_back_is_attached_where_conversations_are_older_than_links(self):
+        state, _ = self.switched(Policy.PARTICIPANT)
+        decide_message(state, says("➖", service=True, left=Someone(5, "Человек 5")), around(Policy.PARTICIPANT))
+        back = decide_message(state, says("Снова я"), around(Policy.PARTICIPANT))
+        assert [body.user_id for body in bodies(back, AttachPerson)] == [5]
+        stranger = decide_message(state, says("Привет", user=9), around(Policy.PARTICIPANT))
+        assert bodies(stranger, AttachPerson) == []  # the contact comes with the conversation
 
 
 OPERATIONS = st.lists(

@@ -189,8 +189,12 @@ async def test_a_reply_to_a_managers_answer_is_for_the_deals_and_opens_no_menu(p
     await stage.quiet()
     since = play.last_id
     (asked,) = play.said("Какой цвет?")
-    play.write(world.igor, "Синий", reply_to=asked["message_id"])
-    await stage.until(lambda: "Синий" in stage.texts(world.cafe), "the reply in the card")
+    reply = play.write(world.igor, "Синий", reply_to=asked["message_id"])
+    # The answer stands in the group's own chat and the reply in Igor's: a line says what is answered, where amoCRM
+    # cannot quote; also when the reply is edited.
+    await stage.until(lambda: "↩️ Менеджер: Какой цвет?\nСиний" in stage.texts(world.cafe), "the reply in the card")
+    stage.telegram.edit(world.igor, play.chat, reply, "Красный")
+    await stage.until(lambda: "↩️ Менеджер: Какой цвет?\nКрасный" in stage.texts(world.cafe), "the edit")
     await stage.quiet()
     assert play.said("", since) == []
 
