@@ -24,6 +24,7 @@ from dealgram.sandbox.amocrm.records import (
     SimPipeline,
     SimSource,
     SimStatus,
+    SimTemplate,
     SimUser,
     SimWebhook,
 )
@@ -60,6 +61,8 @@ class SimAccount:
         self.notes: dict[tuple[str, int], deque[SimNote]] = {}
         self.webhooks: dict[str, SimWebhook] = {}
         self.events: deque[SimEvent] = deque(maxlen=EVENTS_KEPT)
+        self.templates: dict[int, SimTemplate] = {}
+        self.tag_colors: dict[int, str] = {}
         self.tags: dict[str, dict[str, int]] = {entity: {} for entity in ENTITIES}
         self.chats: dict[str, SimChat] = {}
         self.chats_by_client: dict[str, SimChat] = {}
@@ -322,6 +325,7 @@ class SimAccount:
     def forget_integration(self) -> None:
         """The sources go and the integration's ids mean nothing any more; people still see the old messages."""
         self.forget_sources(list(self.sources))
+        self.templates.clear()
         self.chats_by_client.clear()
         for message in self.messages_by_msgid.values():
             message.msgid = None

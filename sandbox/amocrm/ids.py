@@ -24,6 +24,7 @@ Kind = Literal[
     "link",
     "webhook",
     "event",
+    "template",
 ]
 
 _FIRST: dict[Kind, int] = {
@@ -42,6 +43,7 @@ _FIRST: dict[Kind, int] = {
     "link": 26_001,
     "webhook": 1_000_001,
     "event": 1,
+    "template": 7_001,
 }
 
 

@@ -38,6 +38,7 @@ class SimIntegration:
     access_token_s: float = 86_400.0
     refresh_token_s: float = 90 * 86_400.0
     code_s: float = 1_200.0
+    widget_code: str = "dealgram"
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -72,6 +73,7 @@ class SimPipeline:
     statuses: dict[int, SimStatus]
     is_archive: bool = False
     is_unsorted_on: bool = True
+    duplicate_keys: set[str] = field(default_factory=set)
 
     @property
     def unsorted_status(self) -> int:
@@ -177,6 +179,21 @@ class SimNote:
     params: dict[str, Any]
     created_by: int
     created_at: int
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SimTemplate:
+    """A chat template; `content` may hold markers of Salesbot."""
+
+    id: int
+    name: str
+    content: str
+    created_at: int
+    updated_at: int
+    is_editable: bool = False
+    external_id: str | None = None
+    buttons: list[dict[str, Any]] = field(default_factory=list)
+    attachment: dict[str, Any] | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

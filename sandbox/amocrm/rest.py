@@ -132,6 +132,9 @@ class Router:
             elif _UID.match(part):
                 uid = part
                 parts.append("{uid}")
+            elif parts == ["widgets"]:
+                uid = part
+                parts.append("{code}")
             else:
                 parts.append(part)
         path = "/".join(parts)
@@ -312,11 +315,18 @@ def single_or_bulk(
     return is_single, bulk(call, shape, rules, apply, most=most)
 
 
-def page(call: RestCall, path: str, key: str, records: Sequence[Any], show: Callable[[Any], Any]) -> Answer:
-    """One page of a list: 204 when it is empty, `_links.next` when there is more."""
+def page(
+    call: RestCall,
+    path: str,
+    key: str,
+    records: Sequence[Any],
+    show: Callable[[Any], Any],
+    *,
+    most: int = 250,
+) -> Answer:
+    """One page of a list: 204 when it is empty, `_links.next` when there is more; 422 beyond `most` at once."""
     limit = (call.integers("limit") or [50 if call.operation != "users.list" else 250])[0]
     number = (call.integers("page") or [1])[0]
-    most = call.world.switches.field_page_limit if key == "custom_fields" else 250
     if limit > most:
         raise refuse(422, f"limit is {limit}, the most is {most}")
     if limit < 1 or number < 1:

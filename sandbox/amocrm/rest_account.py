@@ -136,7 +136,10 @@ def _show_pipeline(call: RestCall, pipeline: SimPipeline) -> dict[str, Any]:
 
 
 def _pipelines(call: RestCall) -> Answer:
-    shown = [_show_pipeline(call, one) for one in call.account.pipelines.values() if not one.is_archive]
+    with_archived = call.world.switches.archived_pipelines == "listed"
+    shown = [
+        _show_pipeline(call, one) for one in call.account.pipelines.values() if with_archived or not one.is_archive
+    ]
     links = call.href("leads/pipelines")
     return hal({"_total_items": len(shown), "_links": links, "_embedded": {"pipelines": shown}})
 
@@ -146,6 +149,15 @@ def _pipeline(call: RestCall) -> Answer:
     return hal(_show_pipeline(call, pipeline)) if pipeline is not None else NO_CONTENT
 
 
+def _statuses(call: RestCall) -> Answer:
+    pipeline = call.account.pipelines.get(call.numbers[0])
+    if pipeline is None:
+        return NO_CONTENT
+    shown = [_show_status(call, pipeline, one) for one in pipeline.statuses.values()]
+    links = call.href(f"leads/pipelines/{pipeline.id}/statuses")
+    return hal({"_total_items": len(shown), "_links": links, "_embedded": {"statuses": shown}})
+
+
 _USER_RELATIONS = ("role", "group", "uuid", "amojo_id", "user_rank", "phone_number")
 ROUTES = (
     route("GET account", "account.get", _account, relations=_ACCOUNT_RELATIONS),
@@ -153,4 +165,5 @@ ROUTES = (
     route("GET users/{id}", "users.get", _user, admin=True, relations=_USER_RELATIONS),
     route("GET leads/pipelines", "pipelines.list", _pipelines),
     route("GET leads/pipelines/{id}", "pipelines.get", _pipeline),
+    route("GET leads/pipelines/{id}/statuses", "pipelines.statuses", _statuses),
 )

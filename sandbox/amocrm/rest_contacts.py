@@ -43,7 +43,13 @@ _CHANGED = Shape({"id": integer()}, {**_FIELDS, **tag_fields(may_delete=True)})
 _CHAT = Shape({"chat_id": text(least=1), "contact_id": integer()}, {"request_id": text()})
 
 
-def _problems(account: SimAccount, body: dict[str, Any]) -> list[Problem]:
+def new_contact_fields() -> dict[str, Check]:
+    """The fields of a new contact."""
+    return {**_FIELDS, **tag_fields(may_delete=False)}
+
+
+def contact_problems(account: SimAccount, body: dict[str, Any]) -> list[Problem]:
+    """What the table of fields cannot say."""
     problems = value_problems(account, "contacts", body.get("custom_fields_values"))
     problems += tag_problems(account, "contacts", body)
     if body.get("responsible_user_id", account.owner.id) not in account.users:
@@ -56,7 +62,8 @@ def _problems(account: SimAccount, body: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-def _full_name(body: dict[str, Any], old: str) -> str:
+def full_name(body: dict[str, Any], old: str) -> str:
+    """The name, given whole or in two parts."""
     if "name" in body:
         return str(body["name"])
     joined = " ".join(one for one in (body.get("first_name"), body.get("last_name")) if one)
@@ -69,7 +76,7 @@ def _create(call: RestCall) -> Answer:
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         more = {name: body[name] for name in ("responsible_user_id", "created_at") if name in body}
         contact = account.add_contact(
-            name=_full_name(body, ""),
+            name=full_name(body, ""),
             now=call.world.now(),
             first_name=body.get("first_name", ""),
             last_name=body.get("last_name", ""),
@@ -83,7 +90,7 @@ def _create(call: RestCall) -> Answer:
         chronicle.contact_added(call.world, account, contact, contact.created_by)
         return {"id": contact.id, "request_id": request_id, "_links": call.href(f"contacts/{contact.id}")}
 
-    done = bulk(call, _NEW, lambda body: _problems(account, body), apply)
+    done = bulk(call, _NEW, lambda body: contact_problems(account, body), apply)
     return hal({"_links": call.href("contacts"), "_embedded": {"contacts": done}})
 
 
@@ -93,12 +100,12 @@ def _update(call: RestCall) -> Answer:
     def rules(body: dict[str, Any]) -> list[Problem]:
         if account.contact(body["id"]) is None:
             return [Problem(BAD_CHOICE, "id", "no such contact")]
-        return _problems(account, body)
+        return contact_problems(account, body)
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         contact = account.contacts[body["id"]]
         was = chronicle.before(contact)
-        contact.name = _full_name(body, contact.name)
+        contact.name = full_name(body, contact.name)
         for name in ("first_name", "last_name", "responsible_user_id"):
             if name in body:
                 setattr(contact, name, body[name])
@@ -116,7 +123,7 @@ def _update(call: RestCall) -> Answer:
 
 def _show(call: RestCall, contact: SimContact) -> dict[str, Any]:
     account = call.account
-    embedded: dict[str, Any] = {"tags": show_tags(contact.tags), "companies": []}
+    embedded: dict[str, Any] = {"tags": show_tags(account, contact.tags), "companies": []}
     if call.wants("leads"):
         embedded["leads"] = [
             {"id": lead_id, "_links": call.href(f"leads/{lead_id}")}

@@ -142,7 +142,9 @@ def _update(call: RestCall) -> Answer:
 def _list(call: RestCall) -> Answer:
     entity = _entity(call)
     found = [one for one in call.account.fields.values() if one.entity == entity]
-    answer = page(call, f"{entity}/custom_fields", "custom_fields", found, lambda field: _show(call, field))
+    most = call.world.switches.field_page_limit
+    path = f"{entity}/custom_fields"
+    answer = page(call, path, "custom_fields", found, lambda field: _show(call, field), most=most)
     if answer.body is not None:
         answer.body["_total_items"] = len(found)
     return answer

@@ -7,7 +7,7 @@ from typing import Any
 from dealgram.sandbox.amocrm import chronicle
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, hal, refuse
-from dealgram.sandbox.amocrm.records import SimLead
+from dealgram.sandbox.amocrm.records import SimLead, SimPipeline, SimSource
 from dealgram.sandbox.amocrm.rest import RestCall, bulk, page, route, single_or_bulk
 from dealgram.sandbox.amocrm.rest_values import (
     TAGS,
@@ -39,20 +39,27 @@ _FIELDS: dict[str, Check] = {
     "custom_fields_values": VALUES,
     "request_id": text(),
 }
-_NEW = Shape(
-    optional={
-        **_FIELDS,
-        **tag_fields(may_delete=False),
-        "_embedded": Shape(optional={"tags": TAGS, "contacts": items(_CONTACT), "source": _SOURCE}),
-    }
-)
 _CHANGED = Shape(
     {"id": integer()},
     {**_FIELDS, **tag_fields(may_delete=True), "_embedded": Shape(optional={"tags": TAGS})},
 )
 
 
-def _problems(account: SimAccount, body: dict[str, Any], lead: SimLead | None) -> list[Problem]:
+def new_lead_fields() -> dict[str, Check]:
+    """The fields of a new deal but for what is embedded in it."""
+    return {**_FIELDS, **tag_fields(may_delete=False)}
+
+
+_NEW = Shape(
+    optional={
+        **new_lead_fields(),
+        "_embedded": Shape(optional={"tags": TAGS, "contacts": items(_CONTACT), "source": _SOURCE}),
+    }
+)
+
+
+def lead_problems(account: SimAccount, body: dict[str, Any], lead: SimLead | None) -> list[Problem]:
+    """What the tables cannot say about a new deal (`lead` None) or about a change."""
     problems = value_problems(account, "leads", body.get("custom_fields_values")) + tag_problems(account, "leads", body)
     pipeline = account.pipelines.get(body.get("pipeline_id", lead.pipeline_id if lead else account.main_pipeline.id))
     if pipeline is None:
@@ -79,33 +86,48 @@ def _problems(account: SimAccount, body: dict[str, Any], lead: SimLead | None) -
     return problems
 
 
+def _source_of(account: SimAccount, body: dict[str, Any]) -> SimSource | None:
+    named = body.get("_embedded", {}).get("source", {}).get("external_id", "")
+    return account.sources_by_external.get(named)
+
+
+def pipeline_of(account: SimAccount, body: dict[str, Any]) -> SimPipeline:
+    """The pipeline that a new deal comes to: the one named, the source's, the main one."""
+    source = _source_of(account, body)
+    named = body.get("pipeline_id") or (source.pipeline_id if source is not None else 0)
+    return account.pipelines.get(named) or account.main_pipeline
+
+
+def new_lead(call: RestCall, body: dict[str, Any]) -> SimLead:
+    """A deal with its values and tags, without contacts; nobody is told yet."""
+    account = call.account
+    source = _source_of(account, body)
+    more = {name: body[name] for name in ("price", "status_id", "responsible_user_id", "created_at") if name in body}
+    lead = account.add_lead(
+        name=body.get("name", ""),
+        pipeline_id=pipeline_of(account, body).id,
+        now=call.now,
+        created_by=body.get("created_by", call.user.id),
+        source_id=source.id if source is not None else None,
+        **more,
+    )
+    account.set_status(lead, lead.status_id, call.now)
+    take_values(account, "leads", lead.values, body.get("custom_fields_values"))
+    take_tags(call, "leads", lead.tags, body)
+    return lead
+
+
 def _create(call: RestCall) -> Answer:
     account = call.account
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
-        embedded = body.get("_embedded", {})
-        source = account.sources_by_external.get(embedded.get("source", {}).get("external_id", ""))
-        pipeline_id = body.get("pipeline_id") or (source.pipeline_id if source else account.main_pipeline.id)
-        more = {
-            name: body[name] for name in ("price", "status_id", "responsible_user_id", "created_at") if name in body
-        }
-        lead = account.add_lead(
-            name=body.get("name", ""),
-            pipeline_id=pipeline_id,
-            now=call.now,
-            created_by=body.get("created_by", call.user.id),
-            source_id=source.id if source is not None else None,
-            **more,
-        )
-        account.set_status(lead, lead.status_id, call.now)
-        for one in embedded.get("contacts", []):
+        lead = new_lead(call, body)
+        for one in body.get("_embedded", {}).get("contacts", []):
             account.link(lead, account.contacts[one["id"]], main=one.get("is_main"))
-        take_values(account, "leads", lead.values, body.get("custom_fields_values"))
-        take_tags(call, "leads", lead.tags, body)
         chronicle.lead_added(call.world, account, lead, lead.created_by)
         return {"id": lead.id, "request_id": request_id, "_links": call.href(f"leads/{lead.id}")}
 
-    done = bulk(call, _NEW, lambda body: _problems(account, body, None), apply)
+    done = bulk(call, _NEW, lambda body: lead_problems(account, body, None), apply)
     return hal({"_links": call.href("leads"), "_embedded": {"leads": done}})
 
 
@@ -116,7 +138,7 @@ def _update(call: RestCall) -> Answer:
         lead = account.lead(body["id"])
         if lead is None:
             return [Problem(BAD_CHOICE, "id", "no such deal")]
-        return _problems(account, body, lead)
+        return lead_problems(account, body, lead)
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
         lead = account.leads[body["id"]]
@@ -142,7 +164,7 @@ def _update(call: RestCall) -> Answer:
 
 def show_lead(call: RestCall, lead: SimLead) -> dict[str, Any]:
     account = call.account
-    embedded: dict[str, Any] = {"tags": show_tags(lead.tags), "companies": []}
+    embedded: dict[str, Any] = {"tags": show_tags(account, lead.tags), "companies": []}
     if call.wants("contacts"):
         embedded["contacts"] = [
             {"id": contact_id, "is_main": is_main, "_links": call.href(f"contacts/{contact_id}")}

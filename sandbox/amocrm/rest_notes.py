@@ -118,14 +118,47 @@ def _show_note(call: RestCall, note: SimNote) -> dict[str, Any]:
 
 
 def _notes(call: RestCall) -> Answer:
-    entity, entity_id = _entity(call), call.numbers[0]
-    found = list(call.account.notes.get((entity, entity_id), ()))
-    return page(call, f"{entity}/{entity_id}/notes", "notes", found, lambda note: _show_note(call, note))
+    """The notes of one entity, or of all entities of a kind."""
+    entity = _entity(call)
+    if call.numbers:
+        path, found = f"{entity}/{call.numbers[0]}/notes", list(call.account.notes.get((entity, call.numbers[0]), ()))
+    else:
+        path = f"{entity}/notes"
+        every = (note for (kind, _), notes in call.account.notes.items() if kind == entity for note in notes)
+        found = sorted(every, key=lambda note: note.id)
+    ids, types = call.integers("filter[id]"), call.strings("filter[note_type]")
+    found = [one for one in found if (not ids or one.id in ids) and (not types or one.note_type in types)]
+    for name in ("id", "updated_at"):
+        order = call.first(f"order[{name}]", "")
+        if order not in ("", "asc", "desc"):
+            raise refuse(400, f"order is {order!r}")
+        if order == "desc":
+            found.reverse()
+    return page(call, path, "notes", found, lambda note: _show_note(call, note))
+
+
+def _note(call: RestCall) -> Answer:
+    entity, number = _entity(call), call.numbers[-1]
+    found = next(
+        (
+            note
+            for (kind, _), notes in call.account.notes.items()
+            if kind == entity
+            for note in notes
+            if note.id == number
+        ),
+        None,
+    )
+    return hal(_show_note(call, found)) if found is not None else NO_CONTENT
 
 
 def _note_routes(entity: str) -> tuple[Route, ...]:
+    query = ("page", "limit", "filter[id]", "filter[note_type]", "order[id]", "order[updated_at]")
     return (
-        route(f"GET {entity}/{{id}}/notes", f"notes.{entity}.list", _notes, query=("page", "limit")),
+        route(f"GET {entity}/notes", f"notes.{entity}.list", _notes, query=query),
+        route(f"GET {entity}/notes/{{id}}", f"notes.{entity}.get", _note),
+        route(f"GET {entity}/{{id}}/notes", f"notes.{entity}.list", _notes, query=query),
+        route(f"GET {entity}/{{id}}/notes/{{id}}", f"notes.{entity}.get", _note),
         route(f"POST {entity}/{{id}}/notes", f"notes.{entity}.create", _add_notes),
         route(f"POST {entity}/notes", f"notes.{entity}.create", _add_notes),
     )

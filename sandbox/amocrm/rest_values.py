@@ -146,5 +146,6 @@ def take_tags(call: RestCall, entity: str, kept: dict[int, str], body: dict[str,
         kept.pop(resolve(one)[0], None)
 
 
-def show_tags(kept: dict[int, str]) -> list[dict[str, Any]]:
-    return [{"id": number, "name": name, "color": None} for number, name in kept.items()]
+def show_tags(account: SimAccount, kept: dict[int, str]) -> list[dict[str, Any]]:
+    colors = account.tag_colors
+    return [{"id": number, "name": name, "color": colors.get(number)} for number, name in kept.items()]

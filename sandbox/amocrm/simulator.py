@@ -23,13 +23,18 @@ from dealgram.sandbox.amocrm import (
     oauth,
     rest,
     rest_account,
+    rest_complex,
     rest_contacts,
+    rest_events,
     rest_fields,
     rest_leads,
     rest_links,
     rest_notes,
     rest_sources,
+    rest_tags,
+    rest_templates,
     rest_unsorted,
+    rest_widgets,
 )
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import Answer, Refused, refuse
@@ -98,6 +103,11 @@ class AmoSimulator(People, ChatHands, Installations):
             rest_sources.ROUTES,
             rest_notes.ROUTES,
             rest_unsorted.ROUTES,
+            rest_complex.ROUTES,
+            rest_events.ROUTES,
+            rest_tags.ROUTES,
+            rest_templates.ROUTES,
+            rest_widgets.ROUTES,
         )
         self.app = self._make_app()
 

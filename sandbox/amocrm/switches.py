@@ -75,6 +75,10 @@ class Switches:
     contacts_per_lead: int | None = None  # point 22: error code 330 above it
     restored_contact_links: bool = True  # does a contact come out of the trash with its deals and chats
     deleted_pipeline_source: Literal["kept", "main"] = "kept"  # the `pipeline_id` of a source whose pipeline is gone
+    template_limit: int = 500  # section 15: 422 above a number that is not said
+    archived_pipelines: Literal["listed", "absent"] = "listed"  # does the list of pipelines hold archived ones
+    several_duplicates: Literal["newest", "all", "new"] = "newest"  # section 15: the pipeline's own setting
+    duplicate_conflict: Literal["update", "keep"] = "update"  # section 15: likewise
     empty_chat_links: Literal["no_content", "empty_list"] = "no_content"  # point 29
     partial_bulk: Literal["all_or_nothing", "partial"] = "all_or_nothing"  # point 30
 
