@@ -30,6 +30,14 @@ class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     username: str | None = None
 
 
+class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An inline button: pressed (``data``) or opened (``url``)."""
+
+    text: str
+    data: str | None = None
+    url: str | None = None
+
+
 class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Post a Telegram message into a conversation (lane: the conversation)."""
 
@@ -48,6 +56,27 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     a quick reply is decided on before the answered message has arrived there."""
     quoted: str = ""
     """A line that says what is answered, for a conversation in which the answered message does not stand."""
+    once: bool = False
+    """Something that people can do again and again, such as pressing a button: posted the first time only."""
+
+
+class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Import what an employee wrote in the group as the amoCRM user's own message (lane: the conversation).
+
+    ``name`` is the person's in Telegram, for a user whom amoCRM does not know any more."""
+
+    kind: ClassVar[str] = "amo.employee"
+
+    conversation: str
+    msgid: str
+    amo_user_id: int
+    name: str
+    text: str
+    sent_at_ms: int
+    chat_id: int
+    message_id: int | None = None
+    reply_to_message_id: int | None = None
+    once: bool = False
 
 
 class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,6 +91,9 @@ class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     reply_to_message_id: int | None = None
     quoted: str = ""
     """As in `PostMessage`: a line that stood above the old text stands above the new one."""
+    amo_user_id: int | None = None
+    """The author is an employee, this amoCRM user: what was imported as theirs gets ``line`` as its new text."""
+    line: str = ""
 
 
 class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,11 +166,38 @@ class FindAdopted(Body, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DetachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Take the group's own contact off a deal that was unlinked."""
+    """Take the group's own contact off a deal that was unlinked. ``at``: the deal that it hangs on by now, if the
+    unlinked one became part of another."""
 
     kind: ClassVar[str] = "deal.detach"
 
     deal_id: int
+    at: int | None = None
+
+
+class ReviewDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Look at a deal in amoCRM and do to its link what the account's policies say (lane: the deal's review)."""
+
+    kind: ClassVar[str] = "deal.review"
+
+    deal_id: int
+
+
+class ReviewContact(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Look at a contact in amoCRM that was changed, deleted, merged or restored (lane: the contact)."""
+
+    kind: ClassVar[str] = "contact.review"
+
+    contact_id: int
+
+
+class AddNote(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Write a service note into a deal (lane: the deal's notes)."""
+
+    kind: ClassVar[str] = "deal.note"
+
+    deal_id: int
+    text: str
 
 
 class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -158,14 +217,13 @@ class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     parts: int = 1
     deals: tuple[int, ...] = ()
     """The deals that were linked when the answer was given; those that still are when it is sent import it."""
-
-
-class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An inline button: pressed (``data``) or opened (``url``)."""
-
-    text: str
-    data: str | None = None
-    url: str | None = None
+    shown_name: str = ""
+    """The manager's name before the text; not part of ``text``, which is what other deals import."""
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    template: str | None = None
+    """Our id of the chat template that the text was made from, if it is one of ours."""
+    background: bool = False
+    """A robot's: messages of people go first, in the chat and for the bot."""
 
 
 class Say(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -191,6 +249,16 @@ class EditMenu(Body, frozen=True, kw_only=True, omit_defaults=True):
     chat_id: int
     message_id: int
     html: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+class EditButtons(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Replace the buttons under one of the bot's messages; none takes them off (lane: the chat)."""
+
+    kind: ClassVar[str] = "tg.buttons"
+
+    chat_id: int
+    message_id: int
     buttons: tuple[tuple[Button, ...], ...] = ()
 
 
@@ -284,18 +352,23 @@ BODIES: dict[str, type[Body]] = {
     body.kind: body
     for body in (
         PostMessage,
+        PostEmployee,
         EditMessage,
         MirrorAnswer,
         ReportStatus,
         AttachDeal,
         AttachPerson,
         DetachDeal,
+        ReviewDeal,
+        ReviewContact,
+        AddNote,
         LookForContact,
         FollowPerson,
         FindAdopted,
         SendAnswer,
         Say,
         EditMenu,
+        EditButtons,
         AnswerPress,
         HandlePress,
         CheckDeal,

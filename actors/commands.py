@@ -1,4 +1,4 @@
-"""Commands that operators put into a group's or bot's inbox from the command line (later: from the widget).
+"""Commands that are put into a group's or bot's inbox: by operators from the command line, by the account's actor.
 
 A command is an inbox entry like any other: accepted durably, handled in order by the owner of the state, answered in
 the entry's ``result``.
@@ -28,18 +28,30 @@ class UnlinkDeal(msgspec.Struct, frozen=True, kw_only=True, tag="unlink"):
     deal_id: int
 
 
-Command = LinkDeal | UnlinkDeal
+class DealChanged(msgspec.Struct, frozen=True, kw_only=True, tag="deal"):
+    """Something happened to a deal that the group is or was linked to: look at it."""
+
+    deal_id: int
+
+
+class ContactChanged(msgspec.Struct, frozen=True, kw_only=True, tag="contact"):
+    """A contact is gone from amoCRM or became part of another: conversations that have it are to be opened anew."""
+
+    contact_id: int
+
+
+Command = LinkDeal | UnlinkDeal | DealChanged | ContactChanged
 
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 
 
-def command_entry(account_id: int, address: Address, command: Command) -> NewEntry:
-    """A command as an inbox entry."""
+def command_entry(account_id: int, address: Address, command: Command, *, key: str | None = None) -> NewEntry:
+    """A command as an inbox entry. ``key`` names it, so that handing it on again does no harm."""
     return NewEntry(
         account_id=account_id,
         address=address,
         source=SOURCE,
-        source_key=secrets.token_hex(16),
+        source_key=key or secrets.token_hex(16),
         payload=msgspec.json.encode(command),
     )
 

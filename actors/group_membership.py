@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dealgram.actors import texts
+from dealgram.actors import deal_texts, texts
 from dealgram.actors.bodies import Say
 from dealgram.actors.group_messages import CHAT_LANE, group_lines
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.menu import main_buttons
+from dealgram.actors.notes import deal_notes
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.registry import BotInfo
 from dealgram.gateways.telegram import MembershipChanged
@@ -29,13 +30,16 @@ def decide_own_membership(state: GroupState, change: MembershipChanged, bot: Bot
     rows: list[Row] = [*state.rename(change.chat.title, change.chat.type), *state.set_status(status)]
     title = state.row.title
     todo: tuple[NewBody, ...] = ()
+    notes: tuple[NewBody, ...] = ()
     if not after.is_present:
         line = texts.bot_removed_line(title)
+        notes = deal_notes(state.deals, deal_texts.bot_removed_note(title, bot.username))
     elif not was_here and known_here and state.deals:
         # The group became a supergroup: to Telegram a new chat that the bot enters, to people the same group.
         return Decision(rows=tuple(rows))
     elif not was_here:
         line = texts.bot_returned_line(title)
+        notes = deal_notes(state.deals, deal_texts.bot_returned_note(title, bot.username))
         greeting = Say(
             chat_id=state.row.chat_id,
             html=texts.added_html(title, sees_everything=after.is_admin or bot.row.can_read_all_group_messages),
@@ -46,7 +50,7 @@ def decide_own_membership(state: GroupState, change: MembershipChanged, bot: Bot
         line = texts.bot_promoted_line(title, administrator=after.is_admin)
     else:
         return Decision(rows=tuple(rows))
-    return Decision(rows=tuple(rows), todo=(*todo, *group_lines(state, line, cause, change.date * 1000)))
+    return Decision(rows=tuple(rows), todo=(*todo, *group_lines(state, line, cause, change.date * 1000), *notes))
 
 
 def decide_membership(state: GroupState, change: MembershipChanged) -> Decision:
@@ -64,4 +68,6 @@ def decide_upgrade(state: GroupState, chat_id: int, cause: str, now_ms: int) -> 
     rows = state.migrate(chat_id)
     if not rows:
         return Decision(result="migrated before")
-    return Decision(rows=rows, todo=group_lines(state, texts.group_upgraded_line(state.row.title), cause, now_ms))
+    lines = group_lines(state, texts.group_upgraded_line(state.row.title), cause, now_ms)
+    notes = deal_notes(state.deals, deal_texts.upgraded_note(state.row.title))
+    return Decision(rows=rows, todo=(*lines, *notes))

@@ -7,10 +7,14 @@ its result is one commit.
 
 from __future__ import annotations
 
-from dealgram.actors import menu, texts
+import datetime as dt
+
+from dealgram.actors import deal_texts, menu, texts
 from dealgram.actors.bodies import AnswerPress, AttachDeal, CheckDeal, DetachDeal, EditMenu, HandlePress, Say
 from dealgram.actors.group_messages import CHAT_LANE, group_line
 from dealgram.actors.group_state import GroupState
+from dealgram.actors.link_policy import deal_state
+from dealgram.actors.notes import deal_note
 from dealgram.actors.outbox import DONE, NewBody, Outcome
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.services import BotGoneError, Services, now_ms
@@ -20,6 +24,8 @@ from dealgram.persistence.tables import Row
 from dealgram.runtime import Permanent
 
 CALLBACK_LANE = "callback"
+NEWS_FOR = dt.timedelta(days=14)
+"""For how long the list tells what happened to deals without anybody's doing."""
 GROUP_ANONYMOUS_BOT = 1087968824
 """An administrator who acts as the group (telegram-facts §1.6)."""
 
@@ -62,33 +68,37 @@ class GroupMenu:
         if self._state.is_linked(body.deal_id):
             name, link = self._state.deal_name(body.deal_id), account.deal_link(body.deal_id)
             return self._reply(body, texts.already_linked_html(name, link, body.deal_id), again=True)
-        lead = await self._services.amocrm(self._account_id).lead(body.deal_id)
+        lead = await self._services.amocrm(self._account_id).lead(body.deal_id, with_contacts=False)
         if lead is None:
             return self._reply(body, texts.deal_not_found_html(body.deal_id), again=True)
         if lead.is_deleted:
             return self._reply(body, texts.deal_deleted_html(body.deal_id), again=True)
-        if (other := await self._other_bot(body.deal_id)) is not None:
+        if (other := await self.other_bot(body.deal_id)) is not None:
             return self._reply(body, texts.linked_by_other_bot_html(body.deal_id, other), again=False)
         if self._state.is_linked(body.deal_id):
             return DONE  # two people named the same deal at the same moment
         now = int(self._services.now().timestamp())
         name = lead.name or f"Сделка № {body.deal_id}"
         by = body.user_id or None
-        rows = (*self._state.link(body.deal_id, name, by), *self._state.close_dialog(body.user_id, now))
+        linked = self._state.link(body.deal_id, name, by, deal_state=deal_state(lead), pipeline_id=lead.pipeline_id)
+        rows = (*linked, *self._state.close_dialog(body.user_id, now))
         done = self._say(texts.linked_html(name, account.deal_link(body.deal_id), body.deal_id))
         # The first line opens the group's own conversation at once; a large group's contacts follow at amoCRM's pace.
         at = now_ms(self._services)
         line = group_line(self._state, body.deal_id, texts.group_linked_line(self._state.row.title), f"on{at}", at)
         attach = NewBody(lane=f"deal-{body.deal_id}", body=AttachDeal(deal_id=body.deal_id))
-        return Outcome(rows=rows, todo=(done, line, attach))
+        who = _who(body.user_id, body.user_name)
+        note = deal_note(body.deal_id, deal_texts.linked_note(self._state.row.title, self._bot_name(), who))
+        return Outcome(rows=rows, todo=(done, line, attach, note))
 
-    def unlink(self, deal_id: int) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
+    def unlink(self, deal_id: int, who: str = deal_texts.OPERATOR) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
         """Unlink a deal that is linked: a last line in its card, then the group's contact leaves it."""
         now = now_ms(self._services)
         line = group_line(self._state, deal_id, texts.group_unlinked_line(self._state.row.title), f"off{now}", now)
         rows = self._state.unlink(deal_id)
         # The contact leaves after the last line, in the same lane.
-        return rows, (line, NewBody(lane=line.lane, body=DetachDeal(deal_id=deal_id)))
+        note = deal_note(deal_id, deal_texts.unlinked_note(self._state.row.title, self._bot_name(), who))
+        return rows, (line, NewBody(lane=line.lane, body=DetachDeal(deal_id=deal_id)), note)
 
     def unlinked_message(self, deal_id: int) -> NewBody:
         """Tell the group that a deal was unlinked."""
@@ -96,7 +106,7 @@ class GroupMenu:
         return self._say(texts.unlinked_html(self._state.deal_name(deal_id), link, deal_id))
 
     def _unlink(self, body: HandlePress, deal_id: int, page: int) -> Outcome:
-        rows, todo = self.unlink(deal_id)
+        rows, todo = self.unlink(deal_id, _who(body.user_id, body.user_name))
         shown = self._show(body, self._list(page), toast=texts.UNLINKED_TOAST)
         return Outcome(rows=rows, todo=(*shown.todo, self.unlinked_message(deal_id), *todo))
 
@@ -120,10 +130,45 @@ class GroupMenu:
 
     def _list(self, page: int) -> menu.Page:
         deals = [self._deal(deal_id) for deal_id in self._state.deals]
-        return menu.deals_page(self._state.row.title, deals, page)
+        return menu.deals_page(self._state.row.title, deals, page, self._ended())
 
     def _deal(self, deal_id: int) -> menu.LinkedDeal:
-        return menu.LinkedDeal(deal_id, self._state.deal_name(deal_id), self._account().deal_link(deal_id))
+        link = self._state.links[deal_id]
+        marks = (
+            deal_texts.state_mark(link.deal_state),
+            deal_texts.return_mark(link.reason) if self._is_news(link.linked_at) else None,
+            deal_texts.merged_mark(self._state.merged_into(deal_id)),
+        )
+        return menu.LinkedDeal(
+            deal_id,
+            self._state.deal_name(deal_id),
+            self._account().deal_link(deal_id),
+            tuple(mark for mark in marks if mark),
+        )
+
+    def _ended(self) -> list[menu.EndedDeal]:
+        """Deals whose link ended lately without anybody's doing."""
+        return [
+            menu.EndedDeal(
+                deal_id,
+                self._state.deal_name(deal_id),
+                self._account().deal_link(deal_id),
+                deal_texts.ended_line(link.reason, link.merged_into),
+            )
+            for deal_id, link in self._state.links.items()
+            if link.status == "unlinked"
+            and link.reason is not None
+            and not self._state.is_served(deal_id)
+            and self._is_news(link.unlinked_at)
+        ]
+
+    def _is_news(self, at: dt.datetime | None) -> bool:
+        # Times are the database's and are read at activation: what has none yet is of this very life.
+        return at is None or self._services.now() - at < NEWS_FOR
+
+    def _bot_name(self) -> str:
+        bot = self._services.registry.bot_of(self._account_id, self._state.row.bot_id)
+        return bot.username if bot is not None else str(self._state.row.bot_id)
 
     def _reply(self, body: CheckDeal, html: str, *, again: bool) -> Outcome:
         now = int(self._services.now().timestamp())
@@ -153,7 +198,7 @@ class GroupMenu:
             return False
         return member.is_admin
 
-    async def _other_bot(self, deal_id: int) -> str | None:
+    async def other_bot(self, deal_id: int) -> str | None:
         """The other bot of ours through which the same Telegram group is linked to the deal already."""
         for link in await links.for_deal(self._services.db, self._account_id, deal_id):
             if link.status != "linked" or link.group_id == self._state.row.group_id:
@@ -169,6 +214,13 @@ class GroupMenu:
         if account is None:
             raise Permanent(f"account {self._account_id} is unknown here")
         return account
+
+
+def _who(user_id: int, name: str) -> str:
+    """Who linked or unlinked, as a note says it."""
+    if not user_id:
+        return deal_texts.OPERATOR
+    return texts.ADMINISTRATOR_OF_GROUP.lower() if user_id == GROUP_ANONYMOUS_BOT else name
 
 
 def _answer(body: HandlePress, text: str | None = None, *, alert: bool = False) -> NewBody:

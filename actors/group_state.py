@@ -45,6 +45,8 @@ class GroupState:
             participants={person.user_id: person for person in participants},
         )
 
+    # Links that have ended are kept here too: a deal may come back, and an old chat may still be answered.
+
     @property
     def deals(self) -> tuple[int, ...]:
         """The linked deals in the order of linking."""
@@ -58,12 +60,49 @@ class GroupState:
         link = self.links.get(deal_id)
         return link is not None and link.status == "linked"
 
+    def last_of(self, deal_id: int) -> int:
+        """The deal that this one is part of by now: itself, unless it was merged."""
+        seen = {deal_id}
+        while (link := self.links.get(deal_id)) is not None and link.status == "unlinked" and link.merged_into:
+            if link.merged_into in seen:
+                break
+            deal_id = link.merged_into
+            seen.add(deal_id)
+        return deal_id
+
+    def merged_into(self, deal_id: int) -> tuple[int, ...]:
+        """The deals that became part of this one, in the order of linking."""
+        return tuple(each for each in self.links if each != deal_id and self.last_of(each) == deal_id)
+
+    @property
+    def merged_deals(self) -> tuple[int, ...]:
+        """The deals whose conversations live on in a linked deal that they became part of."""
+        return tuple(each for each in self.links if (last := self.last_of(each)) != each and self.is_linked(last))
+
+    def is_served(self, deal_id: int) -> bool:
+        """Whether an answer from a conversation of this deal is for the group."""
+        return self.is_linked(self.last_of(deal_id))
+
+    def is_silent(self, deal_id: int) -> bool:
+        """Whether what is written into this deal must not stir amoCRM: a closed deal's client would get a new deal."""
+        link = self.links.get(deal_id)
+        return link is not None and link.deal_state != "open"
+
     def deal_name(self, deal_id: int) -> str:
         link = self.links.get(deal_id)
         return link.deal_name if link is not None and link.deal_name else f"Сделка № {deal_id}"
 
-    def link(self, deal_id: int, name: str, by: int | None) -> tuple[Row, ...]:
-        """Link a deal (again)."""
+    def link(
+        self,
+        deal_id: int,
+        name: str,
+        by: int | None,
+        *,
+        deal_state: Literal["open", "won", "lost", "deleted"] = "open",
+        pipeline_id: int | None = None,
+        reason: str | None = None,
+    ) -> tuple[Row, ...]:
+        """Link a deal (again). ``reason``: why, if it was not a person's wish."""
         link = Link(
             group_id=self.row.group_id,
             deal_id=deal_id,
@@ -71,14 +110,23 @@ class GroupState:
             status="linked",
             deal_name=name,
             linked_by=by,
+            deal_state=deal_state,
+            pipeline_id=pipeline_id,
+            reason=reason,
         )
         self.links.pop(deal_id, None)
         self.links[deal_id] = link
         return (link,)
 
     def unlink(self, deal_id: int) -> tuple[Row, ...]:
-        """Unlink a deal that is linked."""
-        link = dataclasses.replace(self.links[deal_id], status="unlinked")
+        """Unlink a deal that is linked, as a person wished."""
+        return self.change_link(deal_id, status="unlinked", reason=None)
+
+    def change_link(self, deal_id: int, **changes: Any) -> tuple[Row, ...]:
+        """Change some fields of a link; no row if nothing is different."""
+        link = dataclasses.replace(self.links[deal_id], **changes)
+        if link == self.links[deal_id]:
+            return ()
         self.links[deal_id] = link
         return (link,)
 

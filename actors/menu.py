@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dealgram.actors import texts
+from dealgram.actors import deal_texts, texts
 from dealgram.actors.bodies import Button
 
 PAGE_SIZE = 5
@@ -23,6 +23,18 @@ class LinkedDeal:
     deal_id: int
     name: str
     link: str
+    marks: tuple[str, ...] = ()
+    """What is to be known of it besides: that it is closed, that others became part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedDeal:
+    """A deal that the group was unlinked from because of what happened to it, and what that was."""
+
+    deal_id: int
+    name: str
+    link: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +121,15 @@ def main_buttons(linked: int) -> tuple[tuple[Button, ...], ...]:
     )
 
 
-def deals_page(title: str, deals: Sequence[LinkedDeal], page: int) -> Page:
-    """A page of the numbered list of linked deals, with «Отвязать» for each. A page past the end shows the last."""
+def deals_page(title: str, deals: Sequence[LinkedDeal], page: int, ended: Sequence[EndedDeal] = ()) -> Page:
+    """A page of the numbered list of linked deals, with «Отвязать» for each. A page past the end shows the last, and
+    below it the deals that are linked no more."""
     back = (Button(text=texts.BACK_BUTTON, data="menu"),)
+    past = _ended_lines(ended)
     if not deals:
+        none = f"<b>{texts.esc(title)}</b>\nГруппа пока не связана ни с одной сделкой."
         return Page(
-            f"<b>{texts.esc(title)}</b>\nГруппа пока не связана ни с одной сделкой.",
+            "\n".join((none, *past)),
             ((Button(text=texts.LINK_BUTTON, data="link"),), back),
         )
     last = (len(deals) - 1) // PAGE_SIZE
@@ -124,7 +139,9 @@ def deals_page(title: str, deals: Sequence[LinkedDeal], page: int) -> Page:
     header = f"<b>{texts.esc(title)}</b>\nСвязанные сделки: {len(deals)}"
     if last:
         header += f" · страница {page + 1} из {last + 1}"
-    lines = [f"{number}. {texts.deal_link_html(deal.name, deal.link, deal.deal_id)}" for number, deal in shown]
+    lines = [line for number, deal in shown for line in _deal_lines(number, deal)]
+    if page == last:
+        lines += past
     rows: list[tuple[Button, ...]] = [
         (Button(text=f"{texts.UNLINK_BUTTON} {number}. {texts.short(deal.name)}", data=f"ask:{deal.deal_id}:{page}"),)
         for number, deal in shown
@@ -148,3 +165,18 @@ def confirm_page(deal: LinkedDeal, page: int) -> Page:
             (Button(text=texts.BACK_BUTTON, data=f"list:{page}"),),
         ),
     )
+
+
+def _deal_lines(number: int, deal: LinkedDeal) -> list[str]:
+    marks = [f"    {texts.esc(mark)}" for mark in deal.marks]
+    return [f"{number}. {texts.deal_link_html(deal.name, deal.link, deal.deal_id)}", *marks]
+
+
+def _ended_lines(ended: Sequence[EndedDeal]) -> list[str]:
+    if not ended:
+        return []
+    shown = [
+        f"• {texts.deal_link_html(deal.name, deal.link, deal.deal_id)}: {texts.esc(deal.cause)}"
+        for deal in ended[-PAGE_SIZE:]
+    ]
+    return ["", deal_texts.ENDED_HEADER, *shown]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Conversation
 from dealgram.persistence.tables import row_of
@@ -33,6 +35,21 @@ async def by_contact(db: Database, account_id: int, contact_id: int) -> list[Con
         contact_id,
     )
     return [row_of(Conversation, record) for record in records]
+
+
+async def lost_contact(
+    db: Database, account_id: int, group_id: int, deal_id: int, contact_ids: Collection[int]
+) -> bool:
+    """Whether an open conversation of a group in a deal has a contact that is none of the deal's contacts."""
+    found = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM conversations WHERE account_id = $1 AND group_id = $2 AND deal_id = $3 AND ready"
+        " AND contact_id <> ALL($4::bigint[]))",
+        account_id,
+        group_id,
+        deal_id,
+        list(contact_ids),
+    )
+    return bool(found)
 
 
 async def for_deal(db: Database, account_id: int, group_id: int, deal_id: int) -> list[Conversation]:

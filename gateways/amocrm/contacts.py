@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,18 +64,22 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactDraft:
-    """A contact to create, or (with `id`) what to change in one. `fields`: field id → value."""
+    """A contact to create, or (with `id`) what to change in one. `fields`: field id → value, None to clear it (how that
+    is done is not documented; §11)."""
 
     name: str | None = None
     id: int | None = None
-    fields: dict[int, str] = field(default_factory=dict)
+    fields: Mapping[int, str | None] = field(default_factory=dict)
     tags_to_add: tuple[str, ...] = ()
     responsible_user_id: int | None = None
     request_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The item of the request."""
-        values = [{"field_id": field_id, "values": [{"value": value}]} for field_id, value in self.fields.items()]
+        values = [
+            {"field_id": field_id, "values": None if value is None else [{"value": value}]}
+            for field_id, value in self.fields.items()
+        ]
         return present(
             id=self.id,
             name=self.name,

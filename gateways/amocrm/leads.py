@@ -103,6 +103,10 @@ class LeadCalls(Session):
         query = [("with", "contacts")] if with_contacts else []
         return await self._one("lead", f"leads/{int(lead_id)}", Lead, query)
 
+    async def deleted_lead(self, lead_id: int) -> Lead | None:
+        """A deal that is in the bin; amoCRM tells no more of it than that."""
+        return await self._one("deleted_lead", f"leads/{int(lead_id)}", Lead, [("with", "only_deleted")])
+
     async def leads(self, lead_ids: Sequence[int]) -> list[Lead]:
         """Those of the named deals (up to 50) that are there, with their contacts.
 

@@ -1,0 +1,204 @@
+"""What happens to a group's links when something happens to their deals in amoCRM.
+
+Hooks, reviews and refused calls all end in one body, `ReviewDeal`: the deal is read, the account's policies decide
+(`link_policy`), and the decision is one commit. So it does not matter which hooks came, how often and in which order.
+
+Owns that work for one group, and where messages go whose deal is no longer what it was when they were decided on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from dealgram.actors import link_changes
+from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage, ReviewDeal
+from dealgram.actors.group_menu import GroupMenu
+from dealgram.actors.group_messages import group_author
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.link_changes import Scene, facts
+from dealgram.actors.link_policy import DealNow, End, Follow, Keep, LetGo, Relink, deal_state, judge
+from dealgram.actors.names import GroupConversation, parse_conversation
+from dealgram.actors.opening import Opening
+from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.posting import Posting
+from dealgram.actors.registry import BotInfo
+from dealgram.actors.services import now_ms
+from dealgram.actors.survivors import find_survivor, is_deleted
+from dealgram.gateways.amocrm import Lead
+from dealgram.persistence import conversations
+from dealgram.persistence.records import Conversation, Link
+
+log = structlog.get_logger(__name__)
+
+
+class GroupDeals:
+    """See the module. Works on the actor's own state."""
+
+    def __init__(
+        self,
+        actor: OutboxActor,
+        state: GroupState,
+        posting: Posting,
+        menu: GroupMenu,
+        *,
+        bot: Callable[[], BotInfo],
+        opening: Callable[[str], Opening],
+    ) -> None:
+        self._actor = actor
+        self._services = actor.services
+        self._account_id = actor.account_id
+        self._state = state
+        self._posting = posting
+        self._menu = menu
+        self._bot = bot
+        self._opening = opening
+        self._waiting: set[int] = set()
+
+    def look(self, deal_id: int) -> tuple[NewBody, ...]:
+        """See to it that a deal is looked at. Nothing more to do if that has not begun since the last time."""
+        if deal_id in self._waiting or not self._concerns(deal_id):
+            return ()
+        self._waiting.add(deal_id)
+        return (NewBody(lane=f"review-{deal_id}", body=ReviewDeal(deal_id=deal_id)),)
+
+    def _concerns(self, deal_id: int) -> bool:
+        link = self._state.links.get(deal_id)
+        return link is not None and (link.status == "linked" or link.reason is not None)
+
+    async def gone(self, deal_ids: Sequence[int]) -> None:
+        """amoCRM refused something with these deals because they are not there."""
+        for deal_id in deal_ids:
+            if todo := self.look(deal_id):
+                await self._actor.decide(Decision(todo=todo), cause=f"gone-{deal_id}-{now_ms(self._services)}")
+
+    async def review(self, body: ReviewDeal) -> Outcome:
+        """Look at a deal and do to its link what the account's policies say."""
+        deal_id = body.deal_id
+        # From here on something new may happen to it that this look does not see.
+        self._waiting.discard(deal_id)
+        if not self._concerns(deal_id):
+            return DONE
+        # Before the deal: what was open by then has its contact in the deal, unless somebody took it out.
+        opened = await conversations.for_deal(self._services.db, self._account_id, self._state.row.group_id, deal_id)
+        lead = await self._services.amocrm(self._account_id).lead(deal_id)
+        now = await self._now(deal_id, lead, opened)
+        if now is None:
+            log.warning("a linked deal is hidden from us", account=self._account_id, deal=deal_id)
+            return Outcome(error="amoCRM neither shows the deal nor says that it was deleted")
+        link = self._state.links[deal_id]
+        settings = self._services.account(self._account_id).settings
+        match judge(link, now, settings):
+            case Keep():
+                if lead is not None and link.status == "linked":
+                    await self._mend(lead, opened)
+                link = self._state.links[deal_id]
+                return Outcome(rows=self._state.change_link(deal_id, **_noted(link, now)))
+            case End(reason=reason):
+                return _done(link_changes.end(self._scene(), deal_id, reason, now))
+            case LetGo():
+                return _done(link_changes.let_go(self._scene(), deal_id, now))
+            case Relink(reason=reason):
+                return await self._relink(deal_id, reason, now)
+            case Follow(survivor=survivor):
+                return await self._follow(deal_id, survivor, now)
+
+    async def _now(self, deal_id: int, lead: Lead | None, opened: Sequence[Conversation]) -> DealNow | None:
+        if lead is not None and not lead.is_deleted:
+            name = lead.name or self._state.deal_name(deal_id)
+            return DealNow(state=deal_state(lead), name=name, pipeline_id=lead.pipeline_id)
+        client = self._services.amocrm(self._account_id)
+        survivor = await find_survivor(client, deal_id, opened, self._services.now().timestamp())
+        if survivor is None and lead is None and not await is_deleted(client, deal_id):
+            return None
+        return DealNow(state="deleted", merged_into=survivor)
+
+    async def _relink(self, deal_id: int, reason: str, now: DealNow) -> Outcome:
+        other = await self._menu.other_bot(deal_id)
+        if self._state.is_linked(deal_id):
+            return DONE  # a person was faster
+        if other is not None:
+            return _done(link_changes.let_go(self._scene(), deal_id, now))
+        return _done(link_changes.relink(self._scene(), deal_id, reason, now))
+
+    async def _follow(self, deal_id: int, survivor: int, now: DealNow) -> Outcome:
+        lead = await self._services.amocrm(self._account_id).lead(survivor, with_contacts=False)
+        other = await self._menu.other_bot(survivor)
+        if not self._concerns(deal_id):
+            return DONE
+        if lead is None or other is not None:
+            # Nowhere to go; or another bot of ours in the same group serves that deal: messages would be doubled.
+            return _done(link_changes.end(self._scene(), deal_id, "deal_merged", now))
+        there = DealNow(state=deal_state(lead), name=lead.name or f"Сделка № {survivor}", pipeline_id=lead.pipeline_id)
+        return _done(link_changes.follow(self._scene(), deal_id, survivor, there))
+
+    async def _mend(self, lead: Lead, opened: Sequence[Conversation]) -> None:
+        """Contacts that somebody took out of the deal, or that are no more: their conversations are opened anew, the
+        group's own at once, a person's with their next message."""
+        there = {contact.id for contact in lead.contacts}
+        lost = [row for row in opened if row.ready and row.contact_id not in there]
+        if not lost:
+            return
+        rows = tuple(dataclasses.replace(row, ready=False) for row in lost)
+        await self._actor.decide(Decision(rows=rows), cause=f"mend-{lead.id}")
+        for row in lost:
+            self._posting.forget(row.conversation_id)
+        for row in lost:
+            if row.user_id is None and self._state.is_linked(lead.id):
+                await self._posting.reopen(self._opening(row.conversation_id))
+
+    def _scene(self) -> Scene:
+        account = self._services.account(self._account_id)
+        return Scene(state=self._state, account=account, bot=self._bot().username, now_ms=now_ms(self._services))
+
+    # Messages on their way
+
+    def heir(self, key: str) -> GroupConversation | None:
+        """The conversation that takes the place of one whose deal became part of another; None if it has none."""
+        conversation = parse_conversation(key)
+        if not isinstance(conversation, GroupConversation) or conversation.deal_id is None:
+            return None
+        last = self._state.last_of(conversation.deal_id)
+        if last == conversation.deal_id or not self._state.is_linked(last):
+            return None
+        return GroupConversation(conversation.group_id, last, conversation.user_id)
+
+    def is_silent(self, conversation: GroupConversation) -> bool:
+        """Whether what is posted there must not stir amoCRM (see `GroupState.is_silent`)."""
+        deals = self._state.deals if conversation.deal_id is None else (conversation.deal_id,)
+        return bool(deals) and all(self._state.is_silent(deal_id) for deal_id in deals)
+
+    def hand_on(self, body: PostMessage | MirrorAnswer | PostEmployee, heir: GroupConversation) -> Outcome:
+        """A message that was decided on before its deal became part of another: it goes there instead.
+
+        Under the id that it has there: should it have been posted to both deals, amoCRM takes the second for the
+        repetition that it is (amoCRM contract §7).
+        """
+        origin = parse_conversation(body.conversation)
+        assert isinstance(origin, GroupConversation), "it has an heir"
+        changes: dict[str, object] = {
+            "conversation": str(heir),
+            "msgid": body.msgid.removesuffix(f"-d{origin.deal_id}") + f"-d{heir.deal_id}"
+            if body.msgid.endswith(f"-d{origin.deal_id}")
+            else f"{body.msgid}-d{heir.deal_id}",
+        }
+        if isinstance(body, PostMessage) and body.author.user_id is None:
+            changes["author"] = _author_there(body, origin, heir)
+        return Outcome(todo=(NewBody(lane=str(heir), body=msgspec.structs.replace(body, **changes)),))
+
+
+def _author_there(body: PostMessage, origin: GroupConversation, heir: GroupConversation) -> object:
+    there = group_author(heir, body.author.name)
+    return there if body.author.id == group_author(origin, "").id else body.author
+
+
+def _noted(link: Link, now: DealNow) -> dict[str, object]:
+    """What is newly known of a deal. A link that has ended keeps what it was when it ended, but for the state."""
+    return facts(now) if link.status == "linked" else {"deal_state": now.state}
+
+
+def _done(decision: Decision) -> Outcome:
+    return Outcome(rows=decision.rows, todo=decision.todo)
