@@ -6,7 +6,8 @@ those carry tokens.
 
     GatewayError
     ├── NotSent            (Transient)  certainly not done: repeat freely
-    │   └── RateLimited                 asked to slow down: repeat after `retry_after_s`
+    │   ├── RateLimited                 asked to slow down: repeat after `retry_after_s`
+    │   └── GateClosed                  not even tried: the account has a trouble (see gateways.gate)
     ├── OutcomeUnknown                  the connection broke after writing: it may have been done; never repeat blindly
     │   └── Interrupted    (Transient)  the same, but repeating does no harm (a read, or a call with its own key)
     ├── ServiceFailed      (Transient)  the other side answered that it has failed (5xx), or answered nonsense
@@ -65,6 +66,19 @@ class NotSent(_TransientGatewayError):
 
 class RateLimited(NotSent):
     """The other side asks to slow down (429); `retry_after_s` is its wish in seconds, None if it named none."""
+
+
+class GateClosed(NotSent):
+    """Not even tried, because amoCRM does not serve the account at the moment; `kind` names the trouble.
+
+    `retry_after_s` is when to come again, not when the trouble ends: somebody may have it looked at sooner.
+    """
+
+    def __init__(
+        self, detail: str, *, kind: str, service: str = "", operation: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(detail, service=service, operation=operation, retry_after_s=retry_after_s)
+        self.kind = kind
 
 
 class OutcomeUnknown(GatewayError):

@@ -32,6 +32,7 @@ from dealgram.runtime.rate_limit import TokenBucket, TokenBucketStatistics
 from dealgram.runtime.restart import RestartPolicy
 from dealgram.runtime.snapshot import ActorSnapshot, SystemSnapshot
 from dealgram.runtime.state import ActorState, Transition
+from dealgram.runtime.stuck import waiting_for
 from dealgram.runtime.system import ActorSystem
 
 __all__ = [
@@ -74,4 +75,5 @@ __all__ = [
     "Transition",
     "UnknownKind",
     "log_dead_letter",
+    "waiting_for",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from types import TracebackType
 
@@ -174,3 +175,10 @@ class Dependency:
         if self._left and self._ticket is not None:
             self._ticket.step_back_in()
         self._watch.resume(failed=self._name if isinstance(error, Exception) else None)
+
+
+def waiting_for(name: str) -> AbstractContextManager[None]:
+    """Suspend the limits of the lane item that this task works on, as `context.dependency()` does, for code that knows
+    no actor: it waits in a line of its own. Outside lanes it does nothing."""
+    watch = lane_watch.get()
+    return nullcontext() if watch is None else Dependency(watch, name, None)
