@@ -30,6 +30,7 @@ from dealgram.actors.asking import (
     Reconnect,
 )
 from dealgram.actors.bodies import Body, ReportStatus
+from dealgram.actors.intake import CRM_SOURCE
 from dealgram.actors.outbox import Decision, OutboxActor, Outcome
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.report import deliver_report
@@ -102,6 +103,9 @@ class AccountActor(OutboxActor):
         §23): tell the manager."""
         if entry.source == account_orders.SOURCE:
             await self.finish(entry, await self._life.decide(entry))
+            return
+        if entry.source == CRM_SOURCE:
+            await self.finish(entry, Decision(result="ignored"))
             return
         hook = parse_hook(entry.payload)
         if isinstance(hook, MessageHook):

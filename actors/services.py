@@ -68,6 +68,13 @@ class _Held:
             self._locks[self._key] = (lock, users - 1)
 
 
+@dataclass(slots=True)
+class Place:
+    """Where the outside world reaches this service. In the sandbox that is known only when the service listens."""
+
+    public_url: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The collaborators of the actors. Holds no state of its own."""
@@ -88,7 +95,12 @@ class Services:
     client: Callable[[str, TokenProvider], AmoCrmClient]
     """Makes a REST client for a base URL with tokens that are not (yet) an account's own."""
     hosts: AmoHosts
-    public_url: str | None = None
+    place: Place
+
+    @property
+    def public_url(self) -> str | None:
+        """The address under which amoCRM and Telegram reach this service, without a slash at its end; None: none."""
+        return self.place.public_url
 
     def account(self, account_id: int) -> AccountInfo:
         """The connected account.

@@ -11,18 +11,15 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from quart import Blueprint, Response, request
-from werkzeug.datastructures import MultiDict
 
 from dealgram.http.access import require_operator
 from dealgram.http.errors import bad_request, json_response
+from dealgram.http.paging import check_parameters, page_of
 from dealgram.http.ports import HttpServices
 from dealgram.logs import redact
 from dealgram.runtime import ActorSnapshot, ActorState
 
 STATES = tuple(state.value for state in ActorState)
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 500
-_MAX_OFFSET = 10_000_000
 _PARAMETERS = ("kind", "state", "q", "limit", "offset")
 
 
@@ -55,12 +52,11 @@ def routes(services: HttpServices) -> Blueprint:
     async def actors() -> Response:
         require_operator(services.ops_token)
         query = request.args
-        _check_parameters(query)
+        check_parameters(query, _PARAMETERS)
         state = query.get("state")
         if state is not None and state not in STATES:
             raise bad_request(f"state must be one of: {', '.join(STATES)}.")
-        limit = _whole_number(query, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
-        offset = _whole_number(query, "offset", default=0, least=0, most=_MAX_OFFSET)
+        limit, offset = page_of(query)
         found = health.actors(kind=query.get("kind"), state=state, key_contains=query.get("q")).actors
         ordered = sorted(found, key=lambda actor: (actor.address.kind, _natural(actor.address.key)))
         return json_response(
@@ -74,26 +70,6 @@ def routes(services: HttpServices) -> Blueprint:
         )
 
     return blueprint
-
-
-def _check_parameters(query: MultiDict[str, str]) -> None:
-    for name in query:
-        if name not in _PARAMETERS:
-            raise bad_request(f"There is no parameter {name[:40]!r}; there are: {', '.join(_PARAMETERS)}.")
-        if len(query.getlist(name)) > 1:
-            raise bad_request(f"{name} is given more than once.")
-        if not query[name]:
-            raise bad_request(f"{name} is empty; leave it out instead.")
-
-
-def _whole_number(query: MultiDict[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    # isdecimal() also accepts other scripts' digits, and int() signs, spaces and underscores
-    if not (text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most):
-        raise bad_request(f"{name} must be a whole number from {least} to {most}.")
-    return int(text)
 
 
 def _natural(key: str) -> tuple[int, int, str]:

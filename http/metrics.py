@@ -19,6 +19,7 @@ from quart import Blueprint, Response, g, request
 from quart_trio import QuartTrio
 
 from dealgram.http.access import require_operator
+from dealgram.http.account_ports import STATUSES, AccountFigures
 from dealgram.http.errors import route_template
 from dealgram.http.ports import HttpServices, OutboxFigures
 from dealgram.persistence import WriterStatistics
@@ -93,6 +94,7 @@ class _Moment:
     lag: LoopLag
     journal: WriterStatistics | None
     outbox: OutboxFigures | None
+    accounts: AccountFigures
 
 
 class _MomentCollector(Collector):
@@ -107,6 +109,7 @@ class _MomentCollector(Collector):
         if self._moment.journal is not None:
             yield from _journal_families(self._moment.journal)
         yield from _outbox_families(self._moment.outbox)
+        yield from _account_families(self._moment.accounts)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -188,6 +191,16 @@ def _outbox_families(outbox: OutboxFigures | None) -> Iterator[Metric]:
     yield _gauge("dealgram_dead_letters", "Dead letters that nobody has resolved.", outbox.dead_letters)
 
 
+def _account_families(accounts: AccountFigures) -> Iterator[Metric]:
+    by_status = GaugeMetricFamily("dealgram_accounts", "Connected amoCRM accounts.", labels=("status",))
+    for status in STATUSES:
+        by_status.add_metric((status,), accounts.by_status.get(status, 0))
+    yield by_status
+    yield _gauge("dealgram_accounts_in_trouble", "Accounts that amoCRM refuses at the moment.", accounts.with_trouble)
+    if accounts.failed_steps is not None:
+        yield _gauge("dealgram_setup_steps_failed", "Steps of accounts' setups that failed.", accounts.failed_steps)
+
+
 def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
     """Build the metrics route."""
     blueprint = Blueprint("metrics", __name__)
@@ -201,6 +214,7 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
             lag=services.health.loop_lag(),
             journal=services.metrics.journal(),
             outbox=outbox,
+            accounts=await services.accounts.account_figures(),
         )
         scrape = CollectorRegistry(auto_describe=False)
         scrape.register(_MomentCollector(moment))

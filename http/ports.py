@@ -12,10 +12,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dealgram.persistence import WriterStatistics
 from dealgram.runtime import LoopLag, SystemSnapshot
+
+if TYPE_CHECKING:
+    from dealgram.http.account_ports import AccountPorts
+    from dealgram.http.seals import Seals
 
 
 class HookOutcome(enum.Enum):
@@ -127,6 +131,8 @@ class HttpServices:
     intake: Intake
     health: HealthSource
     metrics: MetricsSource
+    accounts: AccountPorts
+    seals: Seals  # for what goes through a browser and comes back
     ops_token: str | None = None  # guards /health/actors and /metrics
     commit_deadline_s: float = 10.0  # longest wait of a hook for its commit, also past a hung-up sender
     body_deadline_s: float = 10.0  # longest wait for a body

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Bot
 from dealgram.persistence.tables import row_of
@@ -40,5 +42,13 @@ async def all_active(db: Database) -> list[Bot]:
             "JOIN accounts AS a ON a.account_id = t.account_id"
             " WHERE t.status = 'active' AND a.status <> 'uninstalled' ORDER BY t.bot_id"
         )
+    )
+    return [row_of(Bot, record) for record in records]
+
+
+async def for_accounts(db: Database, account_ids: Sequence[int]) -> list[Bot]:
+    """The bots of some accounts in every state, by account and id."""
+    records = await db.fetch(
+        Bot.table.select("WHERE account_id = ANY($1::bigint[]) ORDER BY account_id, bot_id"), list(account_ids)
     )
     return [row_of(Bot, record) for record in records]

@@ -13,7 +13,7 @@ from dealgram.actors.amo_hosts import AmoHosts
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import StoredToken
 from dealgram.actors.registry import Registry
-from dealgram.actors.services import KeyedLocks, Services
+from dealgram.actors.services import KeyedLocks, Place, Services
 from dealgram.connections import Gateways, utc_now
 from dealgram.gateways.amocrm import AmoCrmClient, TokenProvider
 from dealgram.gateways.telegram import LimitSettings, TelegramLimits
@@ -89,5 +89,5 @@ async def open_services(
             person_locks=KeyedLocks(),
             client=gateways.client,
             hosts=AmoHosts(settings.amocrm_domains),
-            public_url=settings.public_url,
+            place=Place(settings.public_url),
         )

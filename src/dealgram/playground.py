@@ -13,15 +13,19 @@ import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
 import trio
 from pydantic import SecretStr
 from quart_trio import QuartTrio
 
-from dealgram.actors.connecting import connect_account
+from dealgram.actors.installation import InstallationError
+from dealgram.actors.installing import install_key
 from dealgram.http.server import ListenError
+from dealgram.persistence import accounts, installations, setup_steps
 from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
@@ -33,6 +37,8 @@ from dealgram.service import Service
 from dealgram.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+SETUP_PATIENCE_S = 30.0
 
 CHANNEL = SimChannel(
     id="5a9db0c5-0000-4000-8000-00000000c4a7",
@@ -124,9 +130,38 @@ class Playground:
         return in_sandbox(settings, telegram_port=self.telegram_port, amocrm_port=self.amocrm_port)
 
     async def connect_account(self, service: Service, account: SimAccount) -> Account:
-        """Install the integration in a simulated account, as its administrator would."""
-        row = await connect_account(service.services, await self.open_host(account), self.amo.issue_code(account))
+        """Install the widget in a simulated account, as its administrator would, and wait until everything is set up.
+
+        Raises:
+            InstallationError: it came to nothing.
+        """
+        await self.open_host(account)
+        call = await self.amo.install(account)
+        if call.status != HTTPStatus.OK:
+            raise InstallationError(f"the service did not take the installation: {call.outcome} {call.detail}")
+        (code,) = parse_qs(urlsplit(call.url).query)["code"]
+        return await self.set_up(service, install_key(code))
+
+    async def set_up(self, service: Service, key: str) -> Account:
+        """Wait until an installation has come to its end; gives the account.
+
+        Raises:
+            InstallationError: it came to nothing, in its own words.
+        """
+        db = service.services.db
+        with trio.fail_after(SETUP_PATIENCE_S):
+            while True:
+                found = await installations.get(db, key)
+                if found is not None and found.state == "failed":
+                    raise InstallationError(found.detail or "it failed")
+                if found is not None and found.installed_id is not None:
+                    steps = await setup_steps.for_account(db, found.installed_id)
+                    if all(step.state != "pending" for step in steps):
+                        break
+                await trio.sleep(0.02)  # the database has no event for it
         await service.refresh()
+        row = await accounts.get(db, found.installed_id)
+        assert row is not None, "it was installed just now"
         return row
 
     async def connect_bot(self, service: Service, account: Account, bot: SimBot, pipeline: SimPipeline) -> None:

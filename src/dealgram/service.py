@@ -13,12 +13,14 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 import trio
 
+from dealgram.account_adapter import AccountAdapter
 from dealgram.actors.account import AccountActor
 from dealgram.actors.asking import AccountTokens
 from dealgram.actors.bot import BotActor
@@ -37,6 +39,7 @@ from dealgram.connections import Gateways, open_database, open_gateways, utc_now
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.http.app import create_app
 from dealgram.http.ports import HttpServices
+from dealgram.http.seals import Seals
 from dealgram.http.server import Bound, serve
 from dealgram.persistence import dead_letters, retention
 from dealgram.persistence.entries import InboxEntry
@@ -115,6 +118,8 @@ class Service:
                     intake=ports,
                     health=ports,
                     metrics=ports,
+                    accounts=AccountAdapter(self.settings, self.services),
+                    seals=Seals(self.services.box, time.time),
                     ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
                 )
             )
@@ -123,6 +128,8 @@ class Service:
                 await serving.wait()
 
             bound = await outer.start(_serve_http, app, self.settings, ended)
+            if self.settings.public_url is None and self.settings.amocrm_on_loopback:
+                self.services.place.public_url = bound.url  # the simulated amoCRM reaches us here
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.lag.run, name="loop lag")
                 nursery.start_soon(self._sweep, name="sweep")

@@ -124,6 +124,11 @@ class Settings(BaseSettings):
             return f"{self.public_url}/oauth/callback"
         return self.amocrm_redirect_uri
 
+    @property
+    def amocrm_on_loopback(self) -> bool:
+        """Whether amoCRM is a simulator on this machine, which reaches the service at its loopback address."""
+        return "127.0.0.1" in self.amocrm_domains
+
     def secret_values(self) -> Iterator[str]:
         """Give every configured secret, for the log's redaction."""
         for _, value in self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,8 @@ import httpx
 import pytest
 import trio
 
+from dealgram.gateways.amocrm import verify_uninstall
+from dealgram.http.account_ports import AccountFigures, AccountsPage, Progress
 from dealgram.http.app import create_app
 from dealgram.http.ports import (
     HookAccount,
@@ -22,10 +25,12 @@ from dealgram.http.ports import (
     NotReady,
     OutboxFigures,
 )
+from dealgram.http.seals import Seals
 from dealgram.http.server import serve
-from dealgram.persistence import WriterStatistics
+from dealgram.persistence import SecretBox, WriterStatistics, generate_key
 from dealgram.runtime import ActorSnapshot, ActorState, Address, Counters, LaneCounts, LoopLag, SystemSnapshot
 
+CLIENT_SECRET = "client-secret"
 CHANNEL_SECRET = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -129,12 +134,72 @@ class FakeMetrics:
 
 
 @dataclass
+class FakeAccounts:
+    """Keeps what was accepted; `commit` can wait or raise, as a database would."""
+
+    client_id: str | None = "the-client-id"
+    authorise_at: str = "https://www.amocrm.ru/oauth"
+    codes: list[tuple[str, str]] = field(default_factory=list)
+    removals: list[int] = field(default_factory=list)
+    outcome: HookOutcome = HookOutcome.ACCEPTED
+    commit: Callable[[], Awaitable[None]] = _at_once
+    reached: Progress = field(default_factory=Progress)
+    page: AccountsPage = field(
+        default_factory=lambda: AccountsPage(
+            total=0, by_status={}, with_trouble=0, accounts=(), failed_installations=(), authorise_url=None
+        )
+    )
+    asked: dict[str, object] = field(default_factory=dict)
+    figures: AccountFigures = field(
+        default_factory=lambda: AccountFigures(by_status={}, with_trouble=0, failed_steps=None)
+    )
+
+    def consent_url(self, state: str) -> str | None:
+        return f"{self.authorise_at}?client_id={self.client_id}&state={state}" if self.client_id else None
+
+    def base_url(self, referer: str) -> str | None:
+        return f"https://{referer}" if referer.endswith(".amocrm.ru") else None
+
+    def key_of(self, code: str) -> str:
+        return hashlib.sha256(code.encode()).hexdigest()
+
+    async def accept_code(self, base_url: str, code: str) -> HookOutcome:
+        await self.commit()
+        if self.outcome is HookOutcome.ACCEPTED:
+            self.codes.append((base_url, code))
+        return self.outcome
+
+    async def progress(self, key: str) -> Progress:
+        await self.commit()
+        self.asked["key"] = key
+        return self.reached
+
+    def verify_removal(self, client_id: str, account_id: str, signature: str) -> bool:
+        return verify_uninstall(CLIENT_SECRET, client_id, account_id, signature)
+
+    async def accept_removal(self, account_id: int) -> HookOutcome:
+        await self.commit()
+        self.removals.append(account_id)
+        return self.outcome
+
+    async def accounts(self, **asked: object) -> AccountsPage:
+        await self.commit()
+        self.asked.update(asked)
+        return self.page
+
+    async def account_figures(self) -> AccountFigures:
+        await trio.lowlevel.checkpoint()
+        return self.figures
+
+
+@dataclass
 class World:
     """One served application: its fakes, a client, and the way to connect without a client."""
 
     intake: FakeIntake
     health: FakeHealth
     metrics: FakeMetrics
+    accounts: FakeAccounts
     client: httpx.AsyncClient
     port: int
     stop: trio.Event
@@ -203,6 +268,8 @@ def services() -> HttpServices:
         ),
         health=FakeHealth(),
         metrics=FakeMetrics(),
+        accounts=FakeAccounts(),
+        seals=Seals(SecretBox([generate_key()]), time.time),
         commit_deadline_s=5.0,
         body_deadline_s=5.0,
     )
@@ -228,7 +295,18 @@ async def serve_world():
 
             bound = await nursery.start(run)
             client = httpx.AsyncClient(base_url=bound.url, timeout=30)
-            worlds.append(World(services.intake, services.health, services.metrics, client, bound.port, stop, stopped))
+            worlds.append(
+                World(
+                    services.intake,
+                    services.health,
+                    services.metrics,
+                    services.accounts,
+                    client,
+                    bound.port,
+                    stop,
+                    stopped,
+                )
+            )
             return worlds[-1]
 
         yield start

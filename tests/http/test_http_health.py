@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealgram.http.health import MAX_LIMIT
+from dealgram.http.paging import MAX_LIMIT
 from dealgram.http.ports import NotReady
 from dealgram.runtime import Failure
 
