@@ -19,7 +19,7 @@ from dealgram.actors.amo_hosts import ForeignHostError
 from dealgram.actors.asking import REFRESH_EARLY
 from dealgram.actors.services import AccountGone, Services
 from dealgram.gateways.amocrm import GrantRefused, Tokens
-from dealgram.gateways.errors import NotSent, OutcomeUnknown, RateLimited
+from dealgram.gateways.errors import GateClosed, NotSent, OutcomeUnknown, RateLimited
 from dealgram.persistence import accounts
 from dealgram.persistence.records import Account
 from dealgram.runtime import Transient
@@ -123,7 +123,7 @@ class AccountTokenStore:
             host = await self._moved(row, refresh)
             if host is None:
                 return None
-        except RateLimited:
+        except (RateLimited, GateClosed):
             raise
         except NotSent:
             # Nobody there, perhaps because it is the account's old address.
@@ -141,12 +141,13 @@ class AccountTokenStore:
         If amoCRM did rotate the pair then, the second time is refused and the account has to be authorised anew. If it
         cannot be known the second time either, nothing says that the pair is dead: it is tried again later.
         """
+        gate = self._services.gates.of(self._account_id)
         try:
-            return await self._services.oauth.refresh(host, refresh)
+            return await self._services.oauth.refresh(host, refresh, gate)
         except OutcomeUnknown:
             log.warning("the outcome of a rotation is unknown, once more", account=self._account_id)
         try:
-            return await self._services.oauth.refresh(host, refresh)
+            return await self._services.oauth.refresh(host, refresh, gate)
         except OutcomeUnknown as error:
             raise Transient(str(error), retry_after_s=5) from error
 

@@ -97,8 +97,9 @@ class InstallationActor(OutboxActor):
         if services.now() - delivery.created_at > CODE_LIFE:
             log.error("an installation's code has expired before amoCRM could be reached", host=body.host)
             return _failed(body, setup_texts.CODE_EXPIRED)
+        code = _open(services.box, body.code)
         try:
-            tokens = await services.oauth.exchange(body.host, _open(services.box, body.code))
+            tokens = await services.oauth.exchange(body.host, code, services.gates.of_host(body.host))
         except GrantRefused as error:
             log.error("amoCRM does not accept the code of an installation", host=body.host, reason=error.detail)
             return _failed(body, setup_texts.CODE_REFUSED)

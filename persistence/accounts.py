@@ -196,6 +196,19 @@ async def overdue_authorisations(db: Database, keep_s: float) -> list[int]:
     return [record["account_id"] for record in records]
 
 
+async def set_trouble(db: Database, account_id: int, kind: str | None, detail: str | None) -> bool:
+    """Note what amoCRM refuses the account for, since now; None for nothing. False if that is known already."""
+    changed = await db.fetchval(
+        "UPDATE accounts SET trouble = $2, trouble_detail = $3, updated_at = now(),"
+        " trouble_since = CASE WHEN $2::text IS NULL THEN NULL ELSE now() END"
+        " WHERE account_id = $1 AND trouble IS DISTINCT FROM $2 RETURNING account_id",
+        account_id,
+        kind,
+        detail,
+    )
+    return changed is not None
+
+
 async def set_status(db: Database, account_id: int, status: str) -> None:
     """Change the account's state: new, active, reauthorise or uninstalled."""
     await db.execute("UPDATE accounts SET status = $2, updated_at = now() WHERE account_id = $1", account_id, status)

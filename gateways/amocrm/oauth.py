@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from dealgram.gateways.errors import BadPayload, Refused
+from dealgram.gateways.gate import Gate
 from dealgram.gateways.lenient import read_object
 from dealgram.gateways.refusals import refusal, unreadable
 from dealgram.gateways.transport import Answer, HttpTransport
@@ -56,26 +58,27 @@ class OAuthClient:
         self._client_secret = client_secret
         self._redirect_uri = redirect_uri
 
-    async def exchange(self, base_url: str, code: str) -> Tokens:
+    async def exchange(self, base_url: str, code: str, gate: Gate | None = None) -> Tokens:
         """The code of an installation into tokens; a code lives 20 minutes and works once.
 
         Args:
             base_url: of the account, made from the redirect's `referer`, e.g. `https://sub.amocrm.ru`.
+            gate: of the account; a call does not wait in its line, but respects its troubles.
 
         Raises:
             GrantRefused: the code is no good (400, 401).
             OutcomeUnknown: the code may be used up.
         """
-        return await self._grant("exchange", base_url, grant_type="authorization_code", code=code)
+        return await self._grant("exchange", base_url, gate, grant_type="authorization_code", code=code)
 
-    async def refresh(self, base_url: str, refresh_token: str) -> Tokens:
+    async def refresh(self, base_url: str, refresh_token: str, gate: Gate | None = None) -> Tokens:
         """A refresh token into a new pair; the old one dies.
 
         Raises:
             GrantRefused: the token is no good, or the account has moved (400, 401, 404): see `find_subdomain`.
             OutcomeUnknown: the old token may be dead and the new one lost. Try it once more; then re-authorise.
         """
-        return await self._grant("refresh", base_url, grant_type="refresh_token", refresh_token=refresh_token)
+        return await self._grant("refresh", base_url, gate, grant_type="refresh_token", refresh_token=refresh_token)
 
     async def find_subdomain(self, api_url: str, refresh_token: str) -> Subdomain:
         """Asks where the account has moved. `api_url` comes from the token's `api_domain` claim.
@@ -97,23 +100,24 @@ class OAuthClient:
             raise unreadable(answer, service=self._transport.upstream.name, operation="find_subdomain", repeatable=True)
         return Subdomain(account_id=account_id, subdomain=subdomain, domain=domain)
 
-    async def _grant(self, operation: str, base_url: str, **grant: str) -> Tokens:
+    async def _grant(self, operation: str, base_url: str, gate: Gate | None, **grant: str) -> Tokens:
         body = {
             "client_id": self._client_id,
             "client_secret": self._client_secret,
             **grant,
             "redirect_uri": self._redirect_uri,
         }
-        answer = await self._transport.request(
-            operation,
-            "POST",
-            f"{base_url.rstrip('/')}/oauth2/access_token",
-            headers={"Content-Type": "application/json"},
-            content=msgspec.json.encode(body),
-            deadline_s=_DEADLINE_S,
-            repeatable=False,
-        )
-        said = self._read(operation, answer, repeatable=False)
+        async with nullcontext() if gate is None else gate.express(operation):
+            answer = await self._transport.request(
+                operation,
+                "POST",
+                f"{base_url.rstrip('/')}/oauth2/access_token",
+                headers={"Content-Type": "application/json"},
+                content=msgspec.json.encode(body),
+                deadline_s=_DEADLINE_S,
+                repeatable=False,
+            )
+            said = self._read(operation, answer, repeatable=False)
         access, refresh, expires = said.get("access_token"), said.get("refresh_token"), said.get("expires_in")
         if not (isinstance(access, str) and isinstance(refresh, str) and isinstance(expires, int)):
             raise unreadable(answer, service=self._transport.upstream.name, operation=operation, repeatable=False)

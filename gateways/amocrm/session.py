@@ -1,7 +1,7 @@
-"""How amoCRM's REST v4 is spoken for one account: token, pace, errors, pages (amoCRM contract §2, §16).
+"""How amoCRM's REST v4 is spoken for one account: token, gate, errors, pages (amoCRM contract §2, §16).
 
-- Every request takes a token from the account's own TokenBucket first. A 429 pauses that bucket for as long as amoCRM
-  asks; a 403 in HTML (the front server blocks us) pauses it too.
+- Every request goes through the account's gate, which keeps its pace and draws the consequences of what amoCRM
+  answers (`gateways.gate`).
 - 401 asks the token provider for another token, once, and repeats the request once: a refused request did nothing.
 - 204 means "nothing found" and is an empty answer, never an error.
 """
@@ -13,13 +13,13 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
-import trio
 
-from dealgram.gateways.errors import BadPayload, Forbidden, GatewayError, NotSent, RateLimited
+from dealgram.gateways.errors import BadPayload, GatewayError
+from dealgram.gateways.gate import Gate
+from dealgram.gateways.gate_policy import Service
 from dealgram.gateways.lenient import convert, read_json
 from dealgram.gateways.refusals import refusal, unreadable
 from dealgram.gateways.transport import Answer, HttpTransport
-from dealgram.runtime import TokenBucket
 
 DEADLINE_S = 30.0
 BATCH_LIMIT = 50
@@ -27,8 +27,6 @@ BATCH_LIMIT = 50
 
 PAGE_LIMIT = 250
 _MOST_PAGES = 200
-_UNASKED_PAUSE_S = 1.0  # after a 429 that names no time
-_BLOCKED_PAUSE_S = 60.0  # after a 403 in HTML; asking on would prolong the block
 
 S = TypeVar("S", bound=msgspec.Struct)
 Query = Sequence[tuple[str, str | int]]
@@ -48,8 +46,8 @@ class Session:
 
     Args:
         base_url: e.g. `https://sub.amocrm.ru`.
-        pace: the account's bucket, shared by all that talk to this account. amoCRM allows 7 requests in a second, so
-            its rate and its burst together stay below that, e.g. `TokenBucket(6, 1)`.
+        gate: the account's gate, shared by all that talk to this account.
+        deadline_s: for one request, from the moment when the gate lets it through.
     """
 
     def __init__(
@@ -57,14 +55,14 @@ class Session:
         transport: HttpTransport,
         base_url: str,
         tokens: TokenProvider,
-        pace: TokenBucket,
+        gate: Gate,
         *,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
-        self._pace = pace
+        self._gate = gate
         self._deadline_s = deadline_s
 
     async def _call(
@@ -100,36 +98,29 @@ class Session:
     async def _exchange(
         self, operation: str, method: str, path: str, query: Query, body: Any, token: str, repeatable: bool
     ) -> Answer:
-        await self._wait_for_turn(operation)
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return await self._transport.request(
-            operation,
-            method,
-            f"{self._base_url}/api/v4/{path}" + (f"?{urlencode(query)}" if query else ""),
-            headers=headers,
-            content=b"" if body is None else msgspec.json.encode(body),
-            deadline_s=self._deadline_s,
-            repeatable=repeatable,
-        )
-
-    async def _wait_for_turn(self, operation: str) -> None:
-        service = self._transport.upstream.name
-        left_s = self._pace.statistics().pause_left_s
-        if left_s > self._deadline_s:
-            detail = f"the account is paused for {left_s:.0f} s more"
-            raise RateLimited(detail, service=service, operation=operation, retry_after_s=left_s)
-        with trio.move_on_after(self._deadline_s) as scope:
-            await self._pace.acquire()
-        if scope.cancelled_caught:
-            raise NotSent("too many requests wait for this account", service=service, operation=operation)
+        content = b"" if body is None else msgspec.json.encode(body)
+        async with self._gate.turn(Service.REST, operation):
+            answer = await self._transport.request(
+                operation,
+                method,
+                f"{self._base_url}/api/v4/{path}" + (f"?{urlencode(query)}" if query else ""),
+                headers=headers,
+                content=content,
+                deadline_s=self._deadline_s,
+                repeatable=repeatable,
+            )
+            if not answer.ok and answer.status != 401:
+                raise self._refusal(answer, operation, repeatable)
+            return answer
 
     def _refusal(self, answer: Answer, operation: str, repeatable: bool) -> GatewayError:
         said = _read_problem(answer)
         code, wait_s = said.get("code"), said.get("retry_after")
         detail = next((text for text in (said.get("detail"), said.get("title")) if isinstance(text, str) and text), "")
-        error = refusal(
+        return refusal(
             answer,
             service=self._transport.upstream.name,
             operation=operation,
@@ -140,11 +131,6 @@ class Session:
             errors=_complaints(said),
             retry_after_s=float(wait_s) if isinstance(wait_s, int | float) and wait_s >= 0 else None,
         )
-        if isinstance(error, RateLimited):
-            self._pace.pause_for(error.retry_after_s if error.retry_after_s is not None else _UNASKED_PAUSE_S)
-        elif isinstance(error, Forbidden) and error.is_html:
-            self._pace.pause_for(_BLOCKED_PAUSE_S)
-        return error
 
     def _unreadable(self, status: int, operation: str, *, repeatable: bool) -> GatewayError:
         answer = Answer(status=status, headers={}, body=b"")

@@ -29,6 +29,8 @@ from dealgram.gateways.amojo.messages import (
     SentMessage,
 )
 from dealgram.gateways.errors import BadPayload, Refused
+from dealgram.gateways.gate import Gate
+from dealgram.gateways.gate_policy import Service
 from dealgram.gateways.lenient import convert, read_object
 from dealgram.gateways.refusals import refusal, unreadable
 from dealgram.gateways.transport import Answer, HttpTransport
@@ -53,6 +55,7 @@ class AmojoClient:
     Args:
         base_url: e.g. `https://amojo.amocrm.ru`; a path in it is part of what is signed.
         now: the current moment, aware; amoCRM accepts signatures for 15 minutes.
+        gate_of: the gate of the account of a scope; every call goes through it. None for no gates.
     """
 
     def __init__(
@@ -64,7 +67,9 @@ class AmojoClient:
         now: Callable[[], datetime],
         *,
         deadline_s: float = _DEADLINE_S,
+        gate_of: Callable[[str], Gate] | None = None,
     ) -> None:
+        self._gate_of = gate_of
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._base_path = urlsplit(self._base_url).path
@@ -83,14 +88,17 @@ class AmojoClient:
             "hook_api_version": "v2",
             "is_time_window_disabled": True,
         }
-        answer = await self._call("connect", "POST", (self._channel_id, "connect"), body)
+        answer = await self._call(
+            "connect", "POST", (self._channel_id, "connect"), body, scope_id=self._scope(amojo_id)
+        )
         scope_id = self._object("connect", answer).get("scope_id")
         # The scope id is the same by construction (§1) where the answer leaves it out.
-        return scope_id if isinstance(scope_id, str) and scope_id else f"{self._channel_id}_{amojo_id}"
+        return scope_id if isinstance(scope_id, str) and scope_id else self._scope(amojo_id)
 
     async def disconnect(self, amojo_id: str) -> None:
         """Disconnects the channel from an account."""
-        await self._call("disconnect", "DELETE", (self._channel_id, "disconnect"), {"account_id": amojo_id})
+        path = (self._channel_id, "disconnect")
+        await self._call("disconnect", "DELETE", path, {"account_id": amojo_id}, scope_id=self._scope(amojo_id))
 
     async def create_chat(
         self, scope_id: str, conversation_id: str, user: ChatUser, source_external_id: str | None = None
@@ -221,8 +229,28 @@ class AmojoClient:
         """True if amoCRM signed this hook body with the channel's secret; in constant time."""
         return signature.verify_hook(self._secret, raw, signature_header)
 
+    def _scope(self, amojo_id: str) -> str:
+        return f"{self._channel_id}_{amojo_id}"
+
     async def _call(
-        self, operation: str, method: str, parts: tuple[str, ...], body: dict[str, Any] | None, query: str = ""
+        self,
+        operation: str,
+        method: str,
+        parts: tuple[str, ...],
+        body: dict[str, Any] | None,
+        query: str = "",
+        *,
+        scope_id: str | None = None,
+    ) -> Answer:
+        """One call; `scope_id` where the path does not begin with it."""
+        if self._gate_of is None:
+            return await self._exchange(operation, method, parts, body, query)
+        async with self._gate_of(scope_id or parts[0]).turn(Service.CHATS, operation):
+            # Signed only now: a signature is good for 15 minutes, the wait in line is not counted in.
+            return await self._exchange(operation, method, parts, body, query)
+
+    async def _exchange(
+        self, operation: str, method: str, parts: tuple[str, ...], body: dict[str, Any] | None, query: str
     ) -> Answer:
         path = "/".join((_PREFIX, *(quote(part, safe="") for part in parts)))
         content = b"" if body is None else msgspec.json.encode(body)

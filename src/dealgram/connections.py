@@ -14,15 +14,17 @@ import structlog
 from pydantic import SecretStr
 
 from dealgram.actors.bot_connection import BotConnector
+from dealgram.actors.installation import StoredToken
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
+from dealgram.gateways.gate_policy import GatePolicy
+from dealgram.gateways.gates import CONNECTIONS, Gates
 from dealgram.gateways.telegram import PollingPool, TelegramGateway
 from dealgram.gateways.transport import HttpTransport, Upstream
 from dealgram.persistence import embedded
 from dealgram.persistence.database import Database
 from dealgram.persistence.schema import migrate
 from dealgram.persistence.secret_box import SecretBox
-from dealgram.runtime import TokenBucket
 from dealgram.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -54,24 +56,6 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
         yield db
 
 
-class Paces:
-    """One pace of REST calls per account (by its base URL), whoever in this process calls.
-
-    A bucket of one token, because amoCRM counts requests within a second (amoCRM contract §16): a burst on top of the
-    rate would be over its limit.
-    """
-
-    def __init__(self, rate_per_s: float) -> None:
-        self._rate_per_s = rate_per_s
-        self._buckets: dict[str, TokenBucket] = {}
-
-    def __call__(self, host: str) -> TokenBucket:
-        bucket = self._buckets.get(host)
-        if bucket is None:
-            bucket = self._buckets[host] = TokenBucket(self._rate_per_s, 1.0)
-        return bucket
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateways:
     """Clients of the outside world, over shared connections."""
@@ -81,38 +65,44 @@ class Gateways:
     amojo: AmojoClient
     oauth: OAuthClient
     amocrm: HttpTransport
-    paces: Paces
+    gates: Gates
 
     def connector(self, db: Database, box: SecretBox) -> BotConnector:
         """What connects bots."""
         return BotConnector(db=db, box=box, telegram=self.telegram, client=self.client)
 
-    def client(self, host: str, tokens: TokenProvider) -> AmoCrmClient:
-        """A REST client of the account at a base URL."""
-        return AmoCrmClient(self.amocrm, host, tokens, self.paces(host))
+    def client(self, host: str, tokens: TokenProvider, account_id: int | None = None) -> AmoCrmClient:
+        """A REST client of the account at a base URL; `account_id` where it is known, so that the client shares the
+        account's gate and not only that of its address."""
+        if account_id is None and isinstance(tokens, StoredToken):
+            account_id = tokens.account_id
+        gate = self.gates.of_host(host) if account_id is None else self.gates.of(account_id, host)
+        return AmoCrmClient(self.amocrm, host, tokens, gate)
 
 
 @asynccontextmanager
-async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
-    """Open the connections to Telegram and amoCRM; nothing is sent yet."""
+async def open_gateways(settings: Settings, policy: GatePolicy | None = None) -> AsyncIterator[Gateways]:
+    """Open the connections to Telegram and amoCRM; nothing is sent yet. ``policy`` instead of the settings' limits."""
     async with AsyncExitStack() as stack:
 
-        async def connect(name: str) -> HttpTransport:
-            return await stack.enter_async_context(HttpTransport.open(Upstream(name=name)))
+        async def connect(name: str, connections: int = 50) -> HttpTransport:
+            return await stack.enter_async_context(HttpTransport.open(Upstream(name=name, max_connections=connections)))
 
-        amocrm = await connect("amocrm")
+        amocrm = await connect("amocrm", CONNECTIONS)
         telegram = await connect("telegram")
+        gates = Gates(policy or gate_policy(settings), now=utc_now)
         yield Gateways(
             telegram=TelegramGateway(telegram, settings.telegram_api_url),
             polling=await stack.enter_async_context(
                 PollingPool.open(Upstream(name="telegram-polling"), settings.telegram_api_url)
             ),
             amojo=AmojoClient(
-                await connect("amojo"),
+                await connect("amojo", CONNECTIONS),
                 settings.amojo_url,
                 settings.amojo_channel_id or "",
                 _secret(settings.amojo_channel_secret),
                 utc_now,
+                gate_of=gates.of_scope,
             ),
             oauth=OAuthClient(
                 amocrm,
@@ -121,8 +111,18 @@ async def open_gateways(settings: Settings) -> AsyncIterator[Gateways]:
                 settings.oauth_redirect_uri or "",
             ),
             amocrm=amocrm,
-            paces=Paces(settings.amocrm_rate_per_s),
+            gates=gates,
         )
+
+
+def gate_policy(settings: Settings) -> GatePolicy:
+    """The limits that the settings ask for."""
+    return GatePolicy(
+        calls_at_once=settings.amocrm_calls_at_once,
+        rest_rate_per_s=settings.amocrm_rate_per_s,
+        chats_rate_per_s=settings.amojo_rate_per_s,
+        egress_rate_per_s=settings.amocrm_egress_rate_per_s,
+    )
 
 
 def _secret(value: SecretStr | None) -> str:

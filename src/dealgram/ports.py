@@ -10,6 +10,7 @@ import trio
 
 from dealgram.actors.intake import Accepted
 from dealgram.actors.polling import PollerSnapshot
+from dealgram.gateways.gates import GatesFigures
 from dealgram.http.ports import HookAccount, HookBot, HookOutcome, HookScope, NotReady, OutboxFigures
 from dealgram.persistence import accounts, bots
 from dealgram.persistence.writer import WriterStatistics
@@ -133,6 +134,9 @@ class ServicePorts:
 
     def journal(self) -> WriterStatistics | None:
         return self._service.services.journal.statistics()
+
+    def gates(self) -> GatesFigures:
+        return self._service.services.gates.figures()
 
     async def outbox(self) -> OutboxFigures | None:
         with trio.move_on_after(DATABASE_DEADLINE_S):

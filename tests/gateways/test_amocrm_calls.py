@@ -6,7 +6,8 @@ import pytest
 
 from dealgram.gateways.amocrm import CRM_EVENTS, AmoCrmClient, ContactDraft, NewLead
 from dealgram.gateways.errors import Refused, ServiceFailed
-from dealgram.runtime import TokenBucket
+from dealgram.gateways.gate_policy import GatePolicy
+from dealgram.gateways.gates import Gates
 
 
 class OneToken:
@@ -16,7 +17,9 @@ class OneToken:
 
 @pytest.fixture
 def crm(transport, server):
-    return AmoCrmClient(transport, server.base_url, OneToken(), TokenBucket(1000, 1000))
+    return AmoCrmClient(
+        transport, server.base_url, OneToken(), Gates(GatePolicy(rest_rate_per_s=1000, open_after=1000)).of(1)
+    )
 
 
 async def test_account(server, crm):

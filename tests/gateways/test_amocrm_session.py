@@ -1,4 +1,4 @@
-"""How the REST client treats tokens, pace, errors and pages."""
+"""How the REST client treats tokens, gate, errors and pages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import trio.testing
 from dealgram.gateways.amocrm import AmoCrmClient, ContactDraft, NewLead
 from dealgram.gateways.errors import (
     Forbidden,
+    GateClosed,
     GatewayError,
     Interrupted,
     NotFound,
@@ -22,7 +23,8 @@ from dealgram.gateways.errors import (
     ServiceFailed,
     Unauthorised,
 )
-from dealgram.runtime import TokenBucket
+from dealgram.gateways.gate_policy import GatePolicy, Service
+from dealgram.gateways.gates import Gates
 
 TOKEN = "eyJsecret.access.token"
 
@@ -47,13 +49,17 @@ def tokens():
 
 
 @pytest.fixture
-def pace():
-    return TokenBucket(1000, 1000)
+def gate():
+    return Gates(GatePolicy(rest_rate_per_s=1000, egress_rate_per_s=1000, open_after=1000)).of(1)
+
+
+def pause_left_s(gate) -> float:
+    return gate.figures().services[Service.REST].left_s
 
 
 @pytest.fixture
-def crm(transport, server, tokens, pace):
-    return AmoCrmClient(transport, server.base_url + "/", tokens, pace, deadline_s=5.0)
+def crm(transport, server, tokens, gate):
+    return AmoCrmClient(transport, server.base_url + "/", tokens, gate, deadline_s=5.0)
 
 
 async def test_a_request_carries_the_token_and_no_cookie(server, crm):
@@ -68,9 +74,9 @@ async def test_a_request_carries_the_token_and_no_cookie(server, crm):
     assert "content-type" not in seen.headers
 
 
-async def test_a_refused_token_is_replaced_once_and_the_request_repeated(server, transport, pace):
+async def test_a_refused_token_is_replaced_once_and_the_request_repeated(server, transport, gate):
     tokens = Tokens("old", "new")
-    crm = AmoCrmClient(transport, server.base_url, tokens, pace)
+    crm = AmoCrmClient(transport, server.base_url, tokens, gate)
     server.reply({"detail": "bad token", "status": 401}, status=401)
     server.reply({"_embedded": {"leads": [{"id": 7, "request_id": "0"}]}})
     assert await crm.create_leads([NewLead(name="Сделка")]) == [7]
@@ -79,9 +85,9 @@ async def test_a_refused_token_is_replaced_once_and_the_request_repeated(server,
     assert server.seen[0].body == server.seen[1].body
 
 
-async def test_a_refused_new_token_ends_it(server, transport, pace):
+async def test_a_refused_new_token_ends_it(server, transport, gate):
     tokens = Tokens("old", "new", "newer")
-    crm = AmoCrmClient(transport, server.base_url, tokens, pace)
+    crm = AmoCrmClient(transport, server.base_url, tokens, gate)
     server.reply(status=401)
     server.reply({"title": "Unauthorized", "detail": "revoked"}, status=401)
     with pytest.raises(Unauthorised, match="revoked"):
@@ -96,13 +102,13 @@ async def test_without_another_token_nothing_is_repeated(server, crm):
     assert len(server.seen) == 1
 
 
-async def test_what_the_token_provider_raises_comes_through(server, transport, pace):
+async def test_what_the_token_provider_raises_comes_through(server, transport, gate):
     class Broken:
         async def token(self, stale):
             raise Unauthorised("the account must be authorised again")
 
     with pytest.raises(Unauthorised, match="authorised again"):
-        await AmoCrmClient(transport, server.base_url, Broken(), pace).account()
+        await AmoCrmClient(transport, server.base_url, Broken(), gate).account()
     assert server.seen == []
 
 
@@ -163,68 +169,60 @@ async def test_the_odd_shape_of_source_errors_is_understood(server, crm):
     assert caught.value.errors == ("0.id: Entity not found",)
 
 
-async def test_a_429_pauses_the_account_for_as_long_as_asked(server, crm, pace):
+async def test_a_429_pauses_the_account_for_as_long_as_asked(server, crm, gate):
     server.reply({"status": 429, "detail": "7 req/s", "retry_after": 300}, status=429)
     with pytest.raises(RateLimited) as caught:
         await crm.account()
     assert caught.value.retry_after_s == 300
-    assert 200 < pace.statistics().pause_left_s <= 300
+    assert 200 < pause_left_s(gate) <= 301
     with pytest.raises(RateLimited) as caught:
         await crm.account()
-    assert 200 < caught.value.retry_after_s <= 300
+    assert 0 < caught.value.retry_after_s <= 75, "those who wait look again now and then"
     assert len(server.seen) == 1, "the second request was not even sent"
 
 
-async def test_a_429_without_a_time_pauses_for_a_moment(server, crm, pace):
+async def test_a_429_without_a_time_pauses_for_a_moment(server, crm, gate):
     server.reply(status=429)
     with pytest.raises(RateLimited) as caught:
         await crm.account()
     assert caught.value.retry_after_s is None
-    assert 0 < pace.statistics().pause_left_s <= 1
+    assert 0 < pause_left_s(gate) <= 1.2
 
 
-async def test_a_block_by_the_front_server_pauses_the_account(server, crm, pace):
+async def test_a_block_by_the_front_server_pauses_the_account(server, crm, gate):
     server.reply(b"<html><body>403 Forbidden</body></html>", status=403, content_type="text/html")
     with pytest.raises(Forbidden) as caught:
         await crm.account()
     assert caught.value.is_html
-    assert pace.statistics().pause_left_s > 30
-    with pytest.raises(RateLimited):
+    assert pause_left_s(gate) > 30
+    with pytest.raises(GateClosed):
         await crm.account()
 
 
-async def test_a_refusal_in_json_pauses_nothing(server, crm, pace):
+async def test_a_refusal_in_json_pauses_nothing(server, crm, gate):
     server.reply({"detail": "no rights"}, status=403)
     with pytest.raises(Forbidden) as caught:
         await crm.account()
     assert not caught.value.is_html
-    assert pace.statistics().pause_left_s == 0
+    assert pause_left_s(gate) == 0
 
 
-async def test_every_request_waits_for_its_turn(server, transport, tokens, mock_clock):
-    pace = TokenBucket(0.1, 2)
-    crm = AmoCrmClient(transport, server.base_url, tokens, pace, deadline_s=5)
-    for _ in range(3):
-        server.reply({"id": 1})
-    await crm.account()
-    await crm.account()
-    gave_up = []
+async def test_every_request_goes_through_the_gate(server, transport, tokens, autojump_clock):
+    gate = Gates(GatePolicy(rest_rate_per_s=0.1, patience_s=5)).of(1)
+    crm = AmoCrmClient(transport, server.base_url, tokens, gate)
+    release = trio.Event()
 
-    async def too_late():
-        with pytest.raises(NotSent) as caught:
-            await crm.account()
-        gave_up.append(caught.value)
+    async def hold() -> None:
+        async with gate.turn(Service.REST, "another"):
+            await release.wait()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(too_late)
+        nursery.start_soon(hold)
         await trio.testing.wait_all_tasks_blocked()
-        assert pace.statistics().waiting == 1
-        mock_clock.jump(6)
-    assert gave_up
-    assert len(server.seen) == 2
-    mock_clock.jump(10)
-    await crm.account()
-    assert len(server.seen) == 3
+        with pytest.raises(NotSent):
+            await crm.account()
+        release.set()
+    assert server.seen == []
 
 
 async def test_a_broken_creation_is_unknown_and_a_broken_read_may_be_repeated(server, crm):
@@ -312,11 +310,13 @@ async def test_a_token_never_shows(server, crm, caplog, told):
     assert TOKEN not in caplog.text
 
 
-async def test_cancelling_a_wait_for_the_pace_takes_nothing(server, transport, tokens):
-    pace = TokenBucket(0.001, 1)
-    crm = AmoCrmClient(transport, server.base_url, tokens, pace)
-    await pace.acquire()
+async def test_cancelling_a_wait_for_the_gate_takes_nothing(server, transport, tokens):
+    gate = Gates(GatePolicy(rest_rate_per_s=0.001)).of(1)
+    async with gate.turn(Service.REST, "another"):
+        pass
+    crm = AmoCrmClient(transport, server.base_url, tokens, gate)
     with trio.move_on_after(0.02) as scope:
         await crm.account()
     assert scope.cancelled_caught
-    assert pace.statistics().waiting == 0
+    figures = gate.figures().services[Service.REST]
+    assert (figures.waiting, figures.in_flight) == (0, 0)

@@ -30,6 +30,8 @@ from dealgram.gateways.amojo import (
     text,
 )
 from dealgram.gateways.errors import Forbidden, NotFound, Refused, Unauthorised
+from dealgram.gateways.gate_policy import GatePolicy
+from dealgram.gateways.gates import Gates
 from dealgram.gateways.telegram import (
     AskReply,
     BotBlocked,
@@ -46,7 +48,6 @@ from dealgram.gateways.telegram import (
     update_id,
 )
 from dealgram.gateways.transport import Upstream
-from dealgram.runtime import TokenBucket
 from dealgram.sandbox.amocrm import AmoSimulator
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 from dealgram.sandbox.schema import ApiSchema
@@ -173,7 +174,7 @@ class Stage:
         self.amojo = AmojoClient(transport, url, channel.id, channel.secret, lambda: datetime.now(UTC))
         self.oauth = OAuthClient(transport, integration.client_id, integration.client_secret, integration.redirect_uri)
         access, self.refresh = simulator.issue_tokens(self.account)
-        self.crm = AmoCrmClient(transport, url, self, TokenBucket(1000, 1000))
+        self.crm = AmoCrmClient(transport, url, self, Gates(GatePolicy(rest_rate_per_s=1000, open_after=1000)).of(1))
         self.access = access
 
     async def token(self, stale):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dealgram.gateways.gate_policy import Service
+from dealgram.gateways.gates import GatesFigures
+from dealgram.gateways.trouble import TroubleKind
 from dealgram.http.ports import OutboxFigures
 from dealgram.persistence import WriterStatistics
 from dealgram.runtime import Counters
@@ -46,6 +49,13 @@ async def test_a_scrape_is_readable_and_complete(world, actor):
         unavailable=True,
     )
     world.metrics.outbox_figures = OutboxFigures(pending=6, oldest_age_s=12.5, dead_letters=7)
+    world.metrics.gates_figures = GatesFigures(
+        in_flight={Service.REST: 3, Service.CHATS: 1},
+        waiting={Service.REST: 40},
+        states={(Service.REST, "closed"): 8, (Service.REST, "open"): 1},
+        troubles={TroubleKind.UNPAID: 2},
+        egress_waiting=4,
+    )
     answer = await world.client.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -73,6 +83,13 @@ async def test_a_scrape_is_readable_and_complete(world, actor):
     assert value(found, "dealgram_outbox_pending") == 6
     assert value(found, "dealgram_outbox_oldest_seconds") == 12.5
     assert value(found, "dealgram_dead_letters") == 7
+    assert value(found, "dealgram_amocrm_calls", service="rest", state="in_flight") == 3
+    assert value(found, "dealgram_amocrm_calls", service="rest", state="waiting") == 40
+    assert value(found, "dealgram_amocrm_calls", service="chats", state="in_flight") == 1
+    assert value(found, "dealgram_amocrm_gates", service="rest", state="closed") == 8
+    assert value(found, "dealgram_amocrm_gates", service="rest", state="open") == 1
+    assert value(found, "dealgram_amocrm_troubles", kind="unpaid") == 2
+    assert value(found, "dealgram_amocrm_egress_waiting") == 4
 
 
 async def test_a_scrape_without_the_database_says_so_and_shows_the_rest(world):
