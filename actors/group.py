@@ -317,6 +317,7 @@ class GroupActor(OutboxActor):
                 chat_user=ChatUser(id=group_person_id(conversation), name=name),
                 contact_value=key,
                 contact_name=name,
+                chat_id=self._state.row.chat_id,
                 deals=(conversation.deal_id,) if conversation.deal_id is not None else (),
             )
         person = self._state.participants.get(conversation.user_id)

@@ -52,7 +52,11 @@ class Posting:
         message = amojo.NewMessage(
             msgid=body.msgid,
             conversation_id=body.conversation,
-            sender=amojo.ChatUser(id=body.author.id, name=body.author.name),
+            sender=amojo.ChatUser(
+                id=body.author.id,
+                name=body.author.name,
+                avatar=await self._avatar(opening, body.author.user_id),
+            ),
             content=amojo.text(_with_quoted(body, quote)),
             sent_at_ms=body.sent_at_ms,
             silent=body.silent,
@@ -76,6 +80,15 @@ class Posting:
             log.warning("posted without its quote, which amoCRM may have forgotten", error=str(error))
             content = amojo.text(_with_quoted(body, None))
             return await self._open_and_send(dataclasses.replace(message, reply_to=None, content=content), opening)
+
+    async def _avatar(self, opening: Opening, user_id: int | None) -> str | None:
+        """The picture of a person, or of the group where it speaks itself."""
+        if user_id is not None:
+            return await self._services.avatars.of_person(opening.bot, user_id)
+        if opening.chat_id is not None:
+            return await self._services.avatars.of_chat(opening.bot, opening.chat_id)
+        return None
+
 
     async def _quote(self, body: PostMessage | EditBody, bot_id: int) -> amojo.Quote | None:
         """The answered message in the same conversation. Its post went through this lane before, so it is known."""
@@ -146,6 +159,8 @@ class Posting:
         key = str(opening.conversation)
         if (row := await self._open.known(key)) is not None:
             return row, await self._send(message, row)
+        avatar = await self._avatar(opening, opening.user_id)
+        opening = dataclasses.replace(opening, chat_user=dataclasses.replace(opening.chat_user, avatar=avatar))
         async with self._services.person_locks(self._account_id, opening.contact_value):
             if isinstance(opening.conversation, PrivateConversation):
                 row = await open_private(self._steps, opening)

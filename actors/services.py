@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import trio
 
 from dealgram.actors.amo_hosts import AmoHosts
+from dealgram.actors.avatars import Avatars
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
@@ -95,12 +96,8 @@ class Services:
     client: Callable[[str, TokenProvider], AmoCrmClient]
     """Makes a REST client for a base URL with tokens that are not (yet) an account's own."""
     hosts: AmoHosts
-    place: Place
-
-    @property
-    def public_url(self) -> str | None:
-        """The address under which amoCRM and Telegram reach this service, without a slash at its end; None: none."""
-        return self.place.public_url
+    avatars: Avatars
+    public_url: str | None = None
 
     def account(self, account_id: int) -> AccountInfo:
         """The connected account.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -217,6 +217,44 @@ class HttpTransport:
         # Raised here and not above, so that it drags no httpx exception along: those hold the request and its URL.
         raise failure
 
+    async def download(
+        self,
+        operation: str,
+        url: str,
+        *,
+        begin: Callable[[Answer], None],
+        write: Callable[[bytes], Awaitable[bool]],
+        deadline_s: float,
+        idle_s: float,
+    ) -> None:
+        """GETs something that may be large, without holding it: ``begin`` gets status and headers (with no body), then
+        ``write`` each part; it answers False when no more is wanted.
+
+        Args:
+            deadline_s: seconds until the answer begins, waiting for a free connection included.
+            idle_s: seconds that may pass between two parts, a slow ``write`` included.
+
+        Raises:
+            NotSent, Interrupted: nothing came, or it broke off. What ``begin`` raises ends the call as well.
+        """
+        self._calls += 1
+        progress = _Progress()
+        failure: GatewayError | None = None
+        with trio.move_on_after(deadline_s) as patience:
+
+            async def pass_on(part: bytes) -> bool:
+                patience.deadline = trio.current_time() + idle_s
+                return await write(part)
+
+            try:
+                async with self._limiter:
+                    return await self._transfer(url, begin, pass_on, deadline_s, progress)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failure = self._classify(operation, error, progress, repeatable=True)
+        if failure is None:
+            failure = self._broken(operation, "the transfer stood still", progress, repeatable=True)
+        raise failure  # here and not above: see `request`
+
     def statistics(self) -> TransportStatistics:
         """Counters and gauges; synchronous and cheap."""
         limiter = self._limiter.statistics()
@@ -235,37 +273,45 @@ class HttpTransport:
         """How many calls could start right now without waiting."""
         return int(self._limiter.available_tokens)
 
-    async def _exchange(
+    async def _transfer(
         self,
-        method: str,
         url: str,
-        headers: Mapping[str, str],
-        content: bytes,
+        begin: Callable[[Answer], None],
+        write: Callable[[bytes], Awaitable[bool]],
         deadline_s: float,
         progress: _Progress,
-    ) -> Answer:
+    ) -> None:
+        async with self._client_in_use() as client:
+            request = client.build_request(
+                "GET",
+                url,
+                headers={"Accept-Encoding": "identity"},
+                timeout=self._timeouts(deadline_s),
+                extensions={"trace": progress},
+            )
+            response = await client.send(request, stream=True)
+            try:
+                begin(Answer(status=response.status_code, headers=response.headers, body=b""))
+                with trio.CancelScope() as reading:  # see `_read`
+                    async for part in response.aiter_raw():
+                        if not await write(part):
+                            reading.cancel(reason="nobody reads any more")
+            finally:
+                await response.aclose()
+
+    def _timeouts(self, deadline_s: float) -> httpx.Timeout:
+        return httpx.Timeout(
+            deadline_s, connect=self.upstream.connect_timeout_s, pool=min(_POOL_PATIENCE_S, deadline_s / 2)
+        )
+
+    @asynccontextmanager
+    async def _client_in_use(self) -> AsyncIterator[httpx.AsyncClient]:
         if self._closed:
             raise httpx.PoolTimeout("the transport is closed")
         generation = self._generation
         generation.users += 1
         try:
-            request = generation.client.build_request(
-                method,
-                url,
-                headers=headers,
-                content=content,
-                timeout=httpx.Timeout(
-                    deadline_s, connect=self.upstream.connect_timeout_s, pool=min(_POOL_PATIENCE_S, deadline_s / 2)
-                ),
-                extensions={"trace": progress},
-            )
-            request.stream = _Body(content)
-            response = await generation.client.send(request, stream=True)
-            try:
-                body = await self._read(response)
-            finally:
-                await response.aclose()
-            return Answer(status=response.status_code, headers=response.headers, body=body)
+            yield generation.client
         except httpx.PoolTimeout:
             # The limiter leaves room for every call that gets here, so httpcore has lost slots (httpcore#1093).
             self._recycle(generation)
@@ -275,6 +321,32 @@ class HttpTransport:
             if generation.retired and not generation.users:
                 with trio.move_on_after(_CLOSE_DEADLINE_S, shield=True):
                     await generation.client.aclose()
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        deadline_s: float,
+        progress: _Progress,
+    ) -> Answer:
+        async with self._client_in_use() as client:
+            request = client.build_request(
+                method,
+                url,
+                headers=headers,
+                content=content,
+                timeout=self._timeouts(deadline_s),
+                extensions={"trace": progress},
+            )
+            request.stream = _Body(content)
+            response = await client.send(request, stream=True)
+            try:
+                body = await self._read(response)
+            finally:
+                await response.aclose()
+            return Answer(status=response.status_code, headers=response.headers, body=body)
 
     async def _read(self, response: httpx.Response) -> bytes:
         parts: list[bytes] = []

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from dealgram.actors.media_files import OpenFile
 from dealgram.persistence import WriterStatistics
 from dealgram.runtime import LoopLag, SystemSnapshot
 
@@ -105,6 +106,13 @@ class HealthSource(Protocol):
         """Take a snapshot of the actors that match, without waiting. `state` is the value of an `ActorState`."""
 
 
+class MediaSource(Protocol):
+    """Files behind signed links."""
+
+    async def open_media(self, name: str, *, head: bool = False) -> OpenFile:
+        """Open the file of a signed name; with ``head`` its facts alone. Raises `MediaRefusedError`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxFigures:
     """What waits to be delivered, as the database knows it."""
@@ -131,8 +139,7 @@ class HttpServices:
     intake: Intake
     health: HealthSource
     metrics: MetricsSource
-    accounts: AccountPorts
-    seals: Seals  # for what goes through a browser and comes back
+    media: MediaSource | None = None  # without it there is no /media
     ops_token: str | None = None  # guards /health/actors and /metrics
     commit_deadline_s: float = 10.0  # longest wait of a hook for its commit, also past a hung-up sender
     body_deadline_s: float = 10.0  # longest wait for a body

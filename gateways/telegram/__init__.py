@@ -2,6 +2,7 @@
 
 from dealgram.gateways.telegram.content import Chat, Entity, InlineKey, InlineKeyboard, Origin, Reaction, User
 from dealgram.gateways.telegram.errors import BotBlocked, ChatGone, ChatMigrated, IntakeConflict
+from dealgram.gateways.telegram.files import SIZE_LIMIT, Download, TelegramFiles
 from dealgram.gateways.telegram.gateway import AskReply, BotCalls, Key, Keyboard, TelegramGateway, bot_id_of
 from dealgram.gateways.telegram.intake import PollingPool
 from dealgram.gateways.telegram.limits import LimitSettings, TelegramLimits
@@ -25,6 +26,7 @@ from dealgram.gateways.telegram.updates import (
 
 __all__ = [
     "ALLOWED_UPDATES",
+    "SIZE_LIMIT",
     "AskReply",
     "BadUpdate",
     "BotBlocked",
@@ -34,6 +36,7 @@ __all__ = [
     "ChatGone",
     "ChatInfo",
     "ChatMigrated",
+    "Download",
     "Entity",
     "InlineKey",
     "InlineKeyboard",
@@ -52,6 +55,7 @@ __all__ = [
     "Reaction",
     "ReactionChanged",
     "ReactionsCounted",
+    "TelegramFiles",
     "TelegramGateway",
     "TelegramLimits",
     "Update",

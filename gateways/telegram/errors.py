@@ -63,6 +63,7 @@ _REASONS: tuple[tuple[str, str, type[Refused]], ...] = (
     ("message can't be deleted", "not_deletable", Refused),
     ("query is too old", "query_too_old", Refused),
     ("message is too long", "too_long", Refused),
+    ("file is too big", "file_too_big", Refused),
     ("message text is empty", "empty", Refused),
     ("can't parse entities", "bad_entities", Refused),
     ("inline keyboard button", "bad_buttons", Refused),

@@ -31,7 +31,16 @@ from telegram.constants import ParseMode
 from dealgram.gateways.errors import GatewayError, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram.bot import CarriedError, TransportRequest, TrioBot, is_repeatable, last_result
 from dealgram.gateways.telegram.errors import SERVICE
-from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, SentMessageId, WebhookInfo
+from dealgram.gateways.telegram.replies import (
+    ChatInfo,
+    File,
+    Me,
+    Member,
+    PhotoSize,
+    ProfilePhotos,
+    SentMessageId,
+    WebhookInfo,
+)
 from dealgram.gateways.transport import HttpTransport
 
 T = TypeVar("T")
@@ -229,6 +238,21 @@ class BotCalls:
     async def get_chat(self, chat_id: int) -> ChatInfo:
         """Title, type and settings of a chat."""
         return await _call("getChat", lambda: self._bot.get_chat(chat_id), ChatInfo)
+
+    async def get_profile_photos(self, user_id: int) -> tuple[PhotoSize, ...]:
+        """A person's newest picture in all its sizes; empty for people who have none or show it to nobody."""
+        found = await _call(
+            "getUserProfilePhotos", lambda: self._bot.get_user_profile_photos(user_id, limit=1), ProfilePhotos
+        )
+        return found.photos[0] if found.photos else ()
+
+    async def get_file(self, file_id: str) -> File:
+        """Where a file can be downloaded.
+
+        Raises:
+            Refused: not this bot's file, gone, or over 20 MB (reason "file_too_big").
+        """
+        return await _call("getFile", lambda: self._bot.get_file(file_id), File)
 
     async def get_chat_member(self, chat_id: int, user_id: int) -> Member:
         """The place of a person in a chat."""

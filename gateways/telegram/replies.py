@@ -47,6 +47,34 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in {"creator", "administrator", "member"} or bool(self.is_member)
 
 
+class PhotoSize(msgspec.Struct, frozen=True, kw_only=True):
+    """One size of a picture."""
+
+    file_id: str
+    width: int = 0
+    height: int = 0
+    file_size: int | None = None
+
+
+class ProfilePhotos(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's pictures, the newest first, each in several sizes (Bot API: UserProfilePhotos)."""
+
+    total_count: int = 0
+    photos: tuple[tuple[PhotoSize, ...], ...] = ()
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that can be downloaded for at least an hour (Bot API: File)."""
+
+    file_id: str
+    file_size: int | None = None
+    file_path: str | None = None
+
+
+class _ChatPhoto(msgspec.Struct, frozen=True, kw_only=True):
+    small_file_id: str
+
+
 class ChatInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A chat (Bot API: ChatFullInfo)."""
 
@@ -60,6 +88,12 @@ class ChatInfo(msgspec.Struct, frozen=True, kw_only=True):
     is_forum: bool = False
     slow_mode_delay: int = 0
     has_protected_content: bool = False
+    photo: _ChatPhoto | None = None
+
+    @property
+    def photo_file_id(self) -> str | None:
+        """The chat's picture, 160 by 160; good as long as the picture is not changed."""
+        return self.photo.small_file_id if self.photo is not None else None
 
 
 class WebhookInfo(msgspec.Struct, frozen=True, kw_only=True):

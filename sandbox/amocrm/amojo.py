@@ -161,6 +161,7 @@ def _chats(world: World, account: SimAccount, request: RawRequest, parts: list[s
         raise refuse_problems(world, [Problem(BAD_VALUE, "user.id", "a participant needs id or ref_id")])
     if "id" in user:
         person = messages.external(account, user)
+        messages.see_picture(world, person)
     else:
         known = account.participants_by_uuid.get(user["ref_id"])
         if known is None:

@@ -38,6 +38,12 @@ def external(account: SimAccount, person: dict[str, Any]) -> Participant:
     )
 
 
+def see_picture(world: World, person: Participant) -> None:
+    """amoCRM may fetch the picture of a participant."""
+    if world.switches.fetch_avatars:
+        world.pictures.tell(person.avatar)
+
+
 def named_chat(account: SimAccount, body: dict[str, Any]) -> SimChat | None:
     """The chat that a request means: the id on amoCRM's side wins over ours."""
     if "conversation_ref_id" in body:
@@ -67,6 +73,7 @@ def accept(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMes
         return problems
     is_out = "receiver" in payload
     client = _client(account, payload["receiver"] if is_out else payload["sender"])
+    see_picture(world, client)
     chat = chat or account.open_chat(payload["conversation_id"], client)
     chat.client = chat.client or client
     chat.title = chat.title or client.name

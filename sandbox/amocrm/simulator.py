@@ -205,6 +205,7 @@ class AmoSimulator(People, ChatHands, Installations):
             nursery.start_soon(self._calls.run)
             nursery.start_soon(self.world.crm_hooks.run)
             nursery.start_soon(messages.show_later, self.world)
+            nursery.start_soon(self.world.pictures.run)
             task_status.started()
 
     # -- accounts ------------------------------------------------------------------------------------------------

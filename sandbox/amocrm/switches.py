@@ -25,6 +25,13 @@ class Switches:
     error_body: Literal["object", "empty"] = "object"  # point 7: body of a refused Chats API request
     sender_rendering: Literal["per_message", "first"] = "per_message"  # point 9
     chat_lead: Literal["latest_lead", "every_lead"] = "latest_lead"  # point 10, section 12a
+    fetch_avatars: bool = False  # point 18: each new address of a participant's picture is fetched, once and soon
+    incoming_rule: Literal["open_deal", "new_deal", "unsorted"] = (
+        "open_deal"  # section 12: what becomes of a message of
+    )
+    # a known contact. open_deal: to the open deal, else a new one; new_deal: every new talk is a new deal; unsorted: to
+    # the open deal, else an unsorted. `account.incoming_rule` sets it for one account.
+    unknown_source: Literal["default", "integration"] = "default"  # section 10: the documentation says both
     text_limit: int | None = None  # point 18, characters
     outgoing_unsorted: bool = False  # point 20: may a non-silent import by a manager make an unsorted
     chat_rate_per_s: float | None = None  # point 21

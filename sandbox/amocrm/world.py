@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import trio
 
 from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.avatars import PictureFetcher
 from dealgram.sandbox.amocrm.conversations import SimMessage
 from dealgram.sandbox.amocrm.crm_hooks import CrmHookSender
 from dealgram.sandbox.amocrm.events import EventStream
@@ -87,6 +88,7 @@ class World:
     requests: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     rest_pace: Pace = field(default_factory=Pace)
     chat_pace: Pace = field(default_factory=Pace)
+    pictures: PictureFetcher = field(default_factory=PictureFetcher)
     later: deque[tuple[float, SimAccount, SimMessage]] = field(default_factory=deque)
     later_added: trio.Event = field(default_factory=trio.Event)
 

@@ -21,6 +21,7 @@ from dealgram.sandbox.faults import FaultPlan
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.telegram import wire
 from dealgram.sandbox.telegram.errors import NO_SUCH_METHOD, UNAUTHORIZED, ApiError, bad_request, wording
+from dealgram.sandbox.telegram.files import Files
 from dealgram.sandbox.telegram.methods import Described, Method
 from dealgram.sandbox.telegram.world import Json, SimBot, World
 
@@ -43,6 +44,7 @@ class BotApi:
         world: World,
         methods: Mapping[str, Method],
         *,
+        files: Files,
         schema: ApiSchema | None,
         faults: FaultPlan,
         record: Callable[[str], None],
@@ -51,6 +53,7 @@ class BotApi:
         self._world = world
         self._methods = methods
         self.simulated = frozenset(methods)
+        self._files = files
         self._schema = schema
         self._faults = faults
         self._record = record
@@ -58,6 +61,7 @@ class BotApi:
         self._names = {name.lower(): name for name in known}
         self.requests: deque[LoggedCall] = deque(maxlen=log_size)
         self.app = QuartTrio("dealgram.sandbox.telegram")
+        self.app.add_url_rule("/file/bot<token>/<path:path>", view_func=self._serve_file, methods=["GET", "HEAD"])
         self.app.add_url_rule("/bot<token>/<method>", view_func=self._serve, methods=["GET", "POST"])
 
     async def _serve(self, token: str, method: str) -> Response:
@@ -81,6 +85,17 @@ class BotApi:
 
         facts = {"bot": bot, "bot_id": bot.id, "params": params, "chat_id": params.get("chat_id")}
         return await self._faults.carry_out(name, facts, work)
+
+    async def _serve_file(self, token: str, path: str) -> Response:
+        """A file that getFile gave the path of. Refusals are plain answers; faults are ordered as "download"."""
+
+        async def work() -> Response:
+            try:
+                return self._files.serve(token, path)
+            except ApiError as error:
+                return wire.refusal(error)
+
+        return await self._faults.carry_out("download", {"path": path}, work)
 
     async def execute(self, bot: SimBot, method: str, params: Json) -> None:
         """A call that came in the answer of a webhook: done, checked and logged like any other, its result is lost."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dealgram.sandbox.telegram.access import chat_for
 from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import bad_request
+from dealgram.sandbox.telegram.files import Files
 from dealgram.sandbox.telegram.methods import ChatCall, Method
 from dealgram.sandbox.telegram.world import Json, Member, SimBot
 
@@ -37,8 +38,9 @@ class GetChatAdministrators(ChatCall, kw_only=True):
 
 
 class Chats:
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, files: Files) -> None:
         self._cloud = cloud
+        self._files = files
 
     def methods(self) -> dict[str, Method]:
         return {
@@ -56,6 +58,9 @@ class Chats:
             "max_reaction_count": 11,
             "accepted_gift_types": dict.fromkeys(_GIFTS, False),
         }
+        photo = self._files.photo_of(chat, bot)
+        if photo is not None:
+            full["photo"] = photo
         if chat.kind != "private":
             full["permissions"] = dict.fromkeys(_PERMISSIONS, True)
         return full

@@ -2,8 +2,8 @@
 
 Start here. `app` serves the Bot API, `run` delivers to webhooks, the control methods (in `group_controls.py` and
 `people_controls.py`) act as the people do. What Telegram itself does is in `cloud.py`, the methods of the Bot API are
-in `sending.py`, `chats.py`, `profile.py` and `intake.py`. Written from the documentation and the server's published
-source, not from our client. Everything is in memory and bounded.
+in `sending.py`, `chats.py`, `files.py`, `profile.py` and `intake.py`. Written from the documentation and the server's
+published source, not from our client. Everything is in memory and bounded.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dealgram.sandbox.telegram.chats import Chats
 from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import ApiError
 from dealgram.sandbox.telegram.events import Subscription
+from dealgram.sandbox.telegram.files import Files
 from dealgram.sandbox.telegram.group_controls import GroupControls
 from dealgram.sandbox.telegram.intake import IntakeMethods
 from dealgram.sandbox.telegram.limits import FloodControl
@@ -74,13 +75,16 @@ class TelegramSimulator(GroupControls, PeopleControls):
         )
         kinds = schema.fields_of("Update") - {"update_id"} if schema is not None else None
         self._intakes = IntakeMethods(self._cloud, self.switches, self._record, kinds)
+        self.files = Files(self._cloud.world, now)
         flood = FloodControl(lambda: self.switches.limits, now)
         self._api = BotApi(
             self._cloud.world,
             Sending(self._cloud, flood, self.switches).methods()
-            | Chats(self._cloud).methods()
+            | Chats(self._cloud, self.files).methods()
+            | self.files.methods()
             | Profile().methods()
             | self._intakes.methods(),
+            files=self.files,
             schema=schema,
             faults=self.faults,
             record=self._record,
@@ -89,7 +93,7 @@ class TelegramSimulator(GroupControls, PeopleControls):
 
     @property
     def app(self) -> QuartTrio:
-        """Serves `/bot<token>/<method>`."""
+        """Serves `/bot<token>/<method>` and `/file/bot<token>/<path>`."""
         return self._api.app
 
     @property

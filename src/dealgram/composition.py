@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from dealgram.actors.amo_hosts import AmoHosts
+from dealgram.actors.avatars import Avatars
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import StoredToken
+from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import KeyedLocks, Place, Services
 from dealgram.connections import Gateways, utc_now
@@ -78,6 +80,7 @@ async def open_services(
             journal=journal,
             box=box,
             registry=registry,
+            avatars=Avatars(gateways.telegram, MediaLinks.of(settings.encryption_keys(), settings.public_url)),
             groups=GroupDirectory(db, journal),
             telegram=gateways.telegram,
             limits=TelegramLimits(limits or LimitSettings()),

@@ -19,7 +19,7 @@ from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.gates import CONNECTIONS, Gates
-from dealgram.gateways.telegram import PollingPool, TelegramGateway
+from dealgram.gateways.telegram import PollingPool, TelegramFiles, TelegramGateway
 from dealgram.gateways.transport import HttpTransport, Upstream
 from dealgram.persistence import embedded
 from dealgram.persistence.database import Database
@@ -61,6 +61,7 @@ class Gateways:
     """Clients of the outside world, over shared connections."""
 
     telegram: TelegramGateway
+    files: TelegramFiles
     polling: PollingPool
     amojo: AmojoClient
     oauth: OAuthClient
@@ -93,6 +94,10 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
         gates = Gates(policy or gate_policy(settings), now=utc_now)
         yield Gateways(
             telegram=TelegramGateway(telegram, settings.telegram_api_url),
+            # Connections of their own: many downloads at once must not hold up a message.
+            files=await stack.enter_async_context(
+                TelegramFiles.open(await connect("telegram-files"), settings.telegram_api_url)
+            ),
             polling=await stack.enter_async_context(
                 PollingPool.open(Upstream(name="telegram-polling"), settings.telegram_api_url)
             ),

@@ -28,6 +28,8 @@ from dealgram.actors.bot_connection import BotConnector
 from dealgram.actors.group import GroupActor
 from dealgram.actors.installing import InstallationActor
 from dealgram.actors.intake import Intake
+from dealgram.actors.media_files import MediaFiles
+from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.names import read_bot_key
 from dealgram.actors.outbox import LookAgain, OutboxActor
 from dealgram.actors.polling import Pollers
@@ -118,8 +120,7 @@ class Service:
                     intake=ports,
                     health=ports,
                     metrics=ports,
-                    accounts=AccountAdapter(self.settings, self.services),
-                    seals=Seals(self.services.box, time.time),
+                    media=self._media(),
                     ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
                 )
             )
@@ -148,6 +149,15 @@ class Service:
                 nursery.cancel_scope.cancel()
             serving.set()
         log.info("stopped")
+
+    def _media(self) -> MediaFiles:
+        return MediaFiles(
+            MediaLinks.of(self.settings.encryption_keys(), self.settings.public_url),
+            self.services.registry,
+            self.gateways.telegram,
+            self.gateways.files,
+            time.time,
+        )
 
     async def refresh(self) -> None:
         """Take up what was changed in the tables of accounts and bots, and every address with work."""

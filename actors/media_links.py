@@ -1,0 +1,114 @@
+"""Links under which amoCRM fetches Telegram files from us, and nobody else can make any.
+
+Owns their form: a version byte, a signature and what the link names (account, bot, file, type, for how long), in
+URL-safe base64. The signing keys are derived from the keys for secrets at rest: the first signs, all verify, so that a
+rotation of keys kills no link. Nothing secret is in a link, but who has it can read the file: a file id names one file
+of one bot only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+VERSION = b"\x01"
+LONGEST = 2048
+"""Characters of the longest link that is looked at."""
+
+_SIGNATURE_BYTES = 16
+_PURPOSE = b"dealgram media links, version 1"
+
+
+class MediaLink(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a link names. ``expires_at``: Unix time in seconds, 0 for a link that stays good."""
+
+    account_id: int
+    bot_id: int
+    file_id: str
+    content_type: str = "application/octet-stream"
+    file_name: str = ""
+    expires_at: int = 0
+
+
+class BadLinkError(Exception):
+    """A link that opens nothing: ``unknown`` (not one of ours), ``forged`` (not signed by us) or ``expired``."""
+
+    def __init__(self, reason: Literal["unknown", "forged", "expired"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(MediaLink)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MediaLinks:
+    """Signs and verifies. ``public_url`` is None where nobody can reach us: then there is nothing to sign for."""
+
+    keys: tuple[bytes, ...]
+    public_url: str | None = None
+
+    @classmethod
+    def of(cls, secret_keys: Sequence[str], public_url: str | None) -> MediaLinks:
+        """With keys of their own, derived from the service's secret keys (newest first)."""
+        keys = (hmac.new(key.strip().encode(), _PURPOSE, hashlib.sha256).digest() for key in secret_keys)
+        return cls(tuple(keys), public_url)
+
+    def url(self, link: MediaLink) -> str | None:
+        """The address of a file; None without a public address. The same link always has the same address."""
+        if self.public_url is None:
+            return None
+        return f"{self.public_url.rstrip('/')}/media/{self.sign(link)}"
+
+    def sign(self, link: MediaLink) -> str:
+        """The signed name of a file, as it stands in the address."""
+        body = _encoder.encode(link)
+        raw = VERSION + _signature(self.keys[0], body) + body
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    def verify(self, name: str, now_s: float) -> MediaLink:
+        """What a signed name stands for; compared in constant time.
+
+        Raises:
+            BadLinkError: with the reason.
+        """
+        raw = _decoded(name)
+        if len(raw) <= 1 + _SIGNATURE_BYTES or raw[:1] != VERSION:
+            raise BadLinkError("unknown")
+        signature, body = raw[1 : 1 + _SIGNATURE_BYTES], raw[1 + _SIGNATURE_BYTES :]
+        # All keys are tried, whichever fits: how long it takes tells nothing.
+        fits = [hmac.compare_digest(signature, _signature(key, body)) for key in self.keys]
+        if not any(fits):
+            raise BadLinkError("forged")
+        try:
+            link = _decoder.decode(body)
+        except msgspec.DecodeError:
+            raise BadLinkError("unknown") from None
+        if link.expires_at and link.expires_at <= now_s:
+            raise BadLinkError("expired")
+        return link
+
+
+def _signature(key: bytes, body: bytes) -> bytes:
+    return hmac.new(key, VERSION + body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+
+
+def _decoded(name: str) -> bytes:
+    if not name.isascii() or not 0 < len(name) <= LONGEST:
+        raise BadLinkError("unknown")
+    try:
+        raw = base64.b64decode(name + "=" * (-len(name) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise BadLinkError("unknown") from None
+    # Base64 has several spellings of one value; only ours is a link.
+    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != name:
+        raise BadLinkError("unknown")
+    return raw

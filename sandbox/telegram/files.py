@@ -1,0 +1,157 @@
+"""Files of the simulated Telegram: pictures of people and groups, and how bots fetch them.
+
+Owns `getUserProfilePhotos`, `getFile` and `/file/bot<token>/<path>`. As in real life a file id is good for one bot
+only and names the same file for ever (a group's picture: until it is changed), getFile gives a path that lives for an
+hour, a person may hide their pictures from bots, and nothing above 20 MB is served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from quart import Response
+
+from dealgram.sandbox.telegram.errors import NO_SUCH_METHOD, UNAUTHORIZED, ApiError, bad_request
+from dealgram.sandbox.telegram.methods import Method
+from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser, World
+
+BIGGEST = 20 * 1024 * 1024
+PATH_LIFE_S = 3600.0
+SIDES = (160, 320, 640)
+_PATHS_KEPT = 10_000
+_WRONG_ID = "wrong file_id or the file is temporarily unavailable"
+
+
+class GetFile(msgspec.Struct, kw_only=True):
+    file_id: str
+
+
+class GetUserProfilePhotos(msgspec.Struct, kw_only=True):
+    user_id: int
+    offset: int = 0
+    limit: int = 100
+
+
+@dataclass(slots=True, eq=False)
+class SimFile:
+    """A file; ``size`` may say more than ``data`` holds, for those that are too big to be served."""
+
+    number: int
+    data: bytes
+    size: int
+    extension: str
+
+    @property
+    def unique_id(self) -> str:
+        return f"AQAD{hashlib.sha256(str(self.number).encode()).hexdigest()[:12]}"
+
+    def id_for(self, bot: SimBot) -> str:
+        return f"AgAC{hashlib.sha256(f'{bot.id}-{self.number}'.encode()).hexdigest()[:48]}"
+
+
+class Files:
+    """The store and its methods."""
+
+    def __init__(self, world: World, now: Callable[[], float]) -> None:
+        self._world = world
+        self._now = now
+        self._files: dict[int, SimFile] = {}
+        self._last_number = 0
+        self._people: dict[int, list[SimFile]] = {}
+        self._hidden: set[int] = set()
+        self._chats: dict[int, SimFile] = {}
+        self._paths: OrderedDict[tuple[int, str], tuple[SimFile, float]] = OrderedDict()
+
+    def methods(self) -> dict[str, Method]:
+        return {
+            "getFile": Method(GetFile, self.get_file),
+            "getUserProfilePhotos": Method(GetUserProfilePhotos, self.get_photos),
+        }
+
+    def add(self, data: bytes, *, extension: str = "jpg", size: int | None = None) -> SimFile:
+        self._last_number += 1
+        file = SimFile(self._last_number, data, len(data) if size is None else size, extension)
+        self._files[file.number] = file
+        return file
+
+    def set_photo(self, party: SimUser | SimChat, data: bytes | None, *, size: int | None = None) -> None:
+        """A new picture, in front of a person's older ones; None takes all away."""
+        old = self._chats.pop(party.id, None)
+        if old is not None:
+            del self._files[old.number]  # a group's picture can be fetched only as long as it is the group's
+        if data is None:
+            self._people.pop(party.id, None)
+        elif isinstance(party, SimUser):
+            self._people.setdefault(party.id, []).insert(0, self.add(data, size=size))
+        else:
+            self._chats[party.id] = self.add(data, size=size)
+
+    def hide_photos(self, person: SimUser, *, hidden: bool = True) -> None:
+        """The person's privacy settings show bots no picture."""
+        (self._hidden.add if hidden else self._hidden.discard)(person.id)
+
+    def forget_paths(self) -> None:
+        """All paths that getFile gave out end now."""
+        self._paths.clear()
+
+    def photo_of(self, chat: SimChat, bot: SimBot) -> Json | None:
+        """ChatPhoto of a group."""
+        file = self._chats.get(chat.id)
+        if file is None:
+            return None
+        names = {"file_id": file.id_for(bot), "file_unique_id": file.unique_id}
+        return {f"{size}_{name}": value for size in ("small", "big") for name, value in names.items()}
+
+    def get_photos(self, bot: SimBot, call: GetUserProfilePhotos) -> Json:
+        if call.user_id not in self._world.people and call.user_id not in self._world.bots:
+            raise bad_request("user not found")
+        files = [] if call.user_id in self._hidden else self._people.get(call.user_id, [])
+        shown = files[call.offset : call.offset + min(call.limit, 100)]
+        return {"total_count": len(files), "photos": [self._sizes(bot, file) for file in shown]}
+
+    def get_file(self, bot: SimBot, call: GetFile) -> Json:
+        file = self._named(bot, call.file_id)
+        if file is None:
+            raise bad_request(_WRONG_ID)
+        if file.size > BIGGEST:
+            raise bad_request("file is too big")
+        path = f"photos/file_{file.number}.{file.extension}"
+        self._paths[bot.id, path] = (file, self._now() + PATH_LIFE_S)
+        if len(self._paths) > _PATHS_KEPT:
+            self._paths.popitem(last=False)
+        return {
+            "file_id": call.file_id,
+            "file_unique_id": file.unique_id,
+            "file_size": file.size,
+            "file_path": path,
+        }
+
+    def serve(self, token: str, path: str) -> Response:
+        """GET /file/bot<token>/<path>. The real server calls every file an octet stream."""
+        bot = self._world.bot_by_token(token)
+        if bot is None:
+            raise ApiError(*UNAUTHORIZED)
+        found = self._paths.get((bot.id, path))
+        if found is None or found[1] <= self._now():
+            raise ApiError(NO_SUCH_METHOD[0], "Not Found")
+        return Response(found[0].data, content_type="application/octet-stream")
+
+    def _named(self, bot: SimBot, file_id: str) -> SimFile | None:
+        return next((file for file in self._files.values() if file.id_for(bot) == file_id), None)
+
+    def _sizes(self, bot: SimBot, file: SimFile) -> list[Json]:
+        # One picture in three sizes; the sandbox keeps its bytes once, so all have one id.
+        return [
+            {
+                "file_id": file.id_for(bot),
+                "file_unique_id": file.unique_id,
+                "width": side,
+                "height": side,
+                "file_size": file.size,
+            }
+            for side in SIDES
+        ]
