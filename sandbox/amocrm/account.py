@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from dealgram.sandbox.amocrm.conversations import Participant, SimChat, SimMessage, SimTalk, SimUnsorted
 from dealgram.sandbox.amocrm.ids import Ids
@@ -29,6 +29,7 @@ from dealgram.sandbox.amocrm.records import (
     SimWebhook,
 )
 
+IncomingRule = Literal["open_deal", "new_deal", "unsorted"]
 ENTITIES = ("leads", "contacts")
 EVENTS_KEPT = 10_000
 
@@ -50,6 +51,7 @@ class SimAccount:
         self.is_connected = False
         self.channel_title = ""
         self.is_time_window_disabled = False
+        self.incoming_rule: IncomingRule | None = None
         self.users: dict[int, SimUser] = {}
         self.users_by_amojo: dict[str, SimUser] = {}
         self.pipelines: dict[int, SimPipeline] = {}

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from dealgram.sandbox.amocrm import messages, payloads
+from dealgram.sandbox.amocrm import cards, messages, payloads
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import JSON, NO_CONTENT, Answer, Refused, refuse_amojo
 from dealgram.sandbox.amocrm.conversations import Author, SimChat, SimMessage
@@ -171,7 +171,7 @@ def _chats(world: World, account: SimAccount, request: RawRequest, parts: list[s
     chat.client = chat.client or person
     chat.title = user.get("name") or chat.title
     if "external_id" in body.get("source", {}):
-        chat.source_external_id = body["source"]["external_id"]
+        cards.take_source(account, chat, body["source"]["external_id"])
     world.events.publish("chat", account_id=account.id, chat_uuid=chat.uuid)
     if "id" not in user:
         return Answer(status=200, body={"id": chat.uuid, "user": {"id": person.uuid}}, content_type=JSON)

@@ -1,25 +1,43 @@
 """What a deal card shows: which talk belongs to which deal, the feed, the chat selector, the unsorted.
 
 Owns the account's own rule for incoming messages (amoCRM contract §10, §12, §12a, §13): a chat with no contact makes an
-unsorted in its source's pipeline, a chat whose contact has no open deal makes a deal there, otherwise the talk is bound
-to the open deal that was linked to the contact last. Promises: deciding costs the same whatever the account holds.
+unsorted in its source's pipeline, unless duplication control finds its deal. A chat whose contact is known follows the
+account's rule: its talk is bound to the open deal linked to the contact last, and without one a deal or an unsorted is
+made; or every new talk makes a deal. Promises: without duplication control, deciding costs the same whatever the
+account holds.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from dealgram.sandbox.amocrm import chronicle
+from dealgram.sandbox.amocrm import chronicle, duplicates
 from dealgram.sandbox.amocrm.account import SimAccount
-from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimTalk, SimUnsorted
+from dealgram.sandbox.amocrm.conversations import (
+    ChatOption,
+    FeedItem,
+    Participant,
+    SimChat,
+    SimMessage,
+    SimTalk,
+    SimUnsorted,
+)
 from dealgram.sandbox.amocrm.records import SimContact, SimLead, SimPipeline, SimSource
 from dealgram.sandbox.amocrm.world import World
 
 
-def source_of(account: SimAccount, chat: SimChat) -> SimSource | None:
+def source_of(world: World, account: SimAccount, chat: SimChat) -> SimSource | None:
     """The chat's own source, else the default one; None stands for the integration itself."""
     named = account.sources_by_external.get(chat.source_external_id or "")
+    if named is None and chat.source_external_id is not None and world.switches.unknown_source == "integration":
+        return None
     return named or account.default_source
+
+
+def take_source(account: SimAccount, chat: SimChat, external_id: str) -> None:
+    """A source that came with a message or with the chat. One that is known stays until another known one comes."""
+    if external_id in account.sources_by_external or chat.source_external_id not in account.sources_by_external:
+        chat.source_external_id = external_id
 
 
 def show(world: World, account: SimAccount, message: SimMessage, *, lead_id: int | None = None) -> None:
@@ -33,10 +51,10 @@ def show(world: World, account: SimAccount, message: SimMessage, *, lead_id: int
     counts = not message.silent and (message.direction == "in" or (is_import and world.switches.outgoing_unsorted))
     contact = account.contacts.get(chat.contact_id) if chat.contact_id is not None else None
     if contact is None or contact.is_deleted:
-        if counts:
-            _make_unsorted(world, account, message)
+        if counts and not _join_duplicate(world, account, chat):
+            _make_unsorted(world, account, message, None)
     else:
-        _bind(world, account, chat, contact, may_create=counts and not contact.is_hidden, lead_id=lead_id)
+        _bind(world, account, message, contact, may_create=counts and not contact.is_hidden, lead_id=lead_id)
     talk = chat.talk or _open_talk(world, account, chat, None)
     talk.updated_at = world.seconds
     talk.is_read = message.direction == "out"
@@ -56,19 +74,27 @@ def show(world: World, account: SimAccount, message: SimMessage, *, lead_id: int
 def _bind(
     world: World,
     account: SimAccount,
-    chat: SimChat,
+    message: SimMessage,
     contact: SimContact,
     *,
     may_create: bool,
     lead_id: int | None,
 ) -> None:
+    """The account's rule for a contact that is known: which deal the talk belongs to."""
+    chat = message.chat
     talk = chat.talk
     if talk is not None and talk.is_in_work and talk.lead_id is not None and account.leads[talk.lead_id].is_open:
         return
+    rule = account.incoming_rule or world.switches.incoming_rule
     target = account.leads[lead_id] if lead_id is not None and lead_id in contact.leads else None
-    if target is None or not target.is_open:
-        target = next((lead for known in reversed(contact.leads) if (lead := account.leads[known]).is_open), None)
+    if chat.unsorted_uid is not None:
+        target = account.leads[account.unsorted[chat.unsorted_uid].lead_id]
+    elif (target is None or not target.is_open) and not (rule == "new_deal" and may_create):
+        target = _open_deal(account, contact)
     if target is None and may_create:
+        if rule == "unsorted":
+            _make_unsorted(world, account, message, contact)
+            return
         target = _make_lead(world, account, chat, contact)
     if target is None:
         return
@@ -76,6 +102,33 @@ def _bind(
         _give(talk, target)
     else:
         _open_talk(world, account, chat, target)
+
+
+def _open_deal(account: SimAccount, contact: SimContact) -> SimLead | None:
+    """The open deal that was linked to the contact last."""
+    leads = (account.leads[known] for known in reversed(contact.leads))
+    return next((lead for lead in leads if lead.is_open and not lead.is_unsorted), None)
+
+
+def _join_duplicate(world: World, account: SimAccount, chat: SimChat) -> bool:
+    """Duplication control: the chat of somebody unknown joins a deal that exists, if the pipeline looks for such."""
+    pipeline, _ = _pipeline(world, account, chat)
+    if not pipeline.duplicate_keys:
+        return False
+    name, phone = (chat.client.name, chat.client.phone) if chat.client is not None else (chat.title, "")
+    found = duplicates.by_chat(account, pipeline, name, phone)
+    if not found or (len(found) > 1 and world.switches.several_duplicates == "new"):
+        return False
+    lead = found[0]
+    earlier = chat.talk if chat.talk is not None and chat.talk.lead_id is None else None
+    account.link_chat(chat, account.contacts[next(number for number, is_main in lead.contacts.items() if is_main)])
+    if earlier is not None:
+        chat.talk = earlier
+        _give(earlier, lead)
+    else:
+        _open_talk(world, account, chat, lead)
+    chronicle.lead_changed(world, account, lead, chronicle.before(lead), chronicle.ROBOT)
+    return True
 
 
 def _give(talk: SimTalk, lead: SimLead) -> None:
@@ -99,14 +152,14 @@ def _open_talk(world: World, account: SimAccount, chat: SimChat, lead: SimLead |
     return talk
 
 
-def _pipeline(account: SimAccount, chat: SimChat) -> tuple[SimPipeline, SimSource | None]:
-    source = source_of(account, chat)
+def _pipeline(world: World, account: SimAccount, chat: SimChat) -> tuple[SimPipeline, SimSource | None]:
+    source = source_of(world, account, chat)
     pipeline = account.pipelines.get(source.pipeline_id) if source is not None else None
     return pipeline or account.main_pipeline, source
 
 
 def _make_lead(world: World, account: SimAccount, chat: SimChat, contact: SimContact) -> SimLead:
-    pipeline, source = _pipeline(account, chat)
+    pipeline, source = _pipeline(world, account, chat)
     source_id = source.id if source is not None else None
     lead = account.add_lead(name="", pipeline_id=pipeline.id, now=world.seconds, created_by=0, source_id=source_id)
     account.link(lead, contact)
@@ -114,17 +167,13 @@ def _make_lead(world: World, account: SimAccount, chat: SimChat, contact: SimCon
     return lead
 
 
-def _make_unsorted(world: World, account: SimAccount, message: SimMessage) -> None:
+def _make_unsorted(world: World, account: SimAccount, message: SimMessage, known: SimContact | None) -> None:
+    """Into «Неразобранное», with the contact that is `known`, else with a new one that nobody sees yet."""
     chat = message.chat
-    pipeline, source = _pipeline(account, chat)
+    pipeline, source = _pipeline(world, account, chat)
     client = chat.client
     name = (client.name if client is not None else "") or chat.title or message.sender.name
-    contact = account.add_contact(name=name, now=world.now(), is_hidden=True, created_by=0)
-    for code, value in (("PHONE", client.phone if client else ""), ("EMAIL", client.email if client else "")):
-        known = account.field("contacts", code=code)
-        if value and known is not None:
-            contact.values[known.id] = [{"value": value, "enum_code": "WORK"}]
-    account.index(contact)
+    contact = known or _hidden_contact(world, account, client, name)
     lead = account.add_lead(
         name="",
         pipeline_id=pipeline.id,
@@ -135,7 +184,7 @@ def _make_unsorted(world: World, account: SimAccount, message: SimMessage) -> No
         is_unsorted=True,
     )
     account.link(lead, contact)
-    earlier = chat.talk if chat.talk is not None and chat.talk.lead_id is None else None
+    earlier = chat.talk if chat.talk is not None and chat.talk.lead_id is None and chat.talk.is_in_work else None
     account.link_chat(chat, contact)
     unsorted = SimUnsorted(
         uid=world.ids.secret(40),
@@ -160,6 +209,16 @@ def _make_unsorted(world: World, account: SimAccount, message: SimMessage) -> No
     world.events.publish("unsorted", account_id=account.id, lead_id=lead.id, chat_uuid=chat.uuid)
 
 
+def _hidden_contact(world: World, account: SimAccount, client: Participant | None, name: str) -> SimContact:
+    contact = account.add_contact(name=name, now=world.now(), is_hidden=True, created_by=0)
+    for code, value in (("PHONE", client.phone if client else ""), ("EMAIL", client.email if client else "")):
+        known = account.field("contacts", code=code)
+        if value and known is not None:
+            contact.values[known.id] = [{"value": value, "enum_code": "WORK"}]
+    account.index(contact)
+    return contact
+
+
 def settle_unsorted(
     world: World,
     account: SimAccount,
@@ -176,6 +235,7 @@ def settle_unsorted(
     lead, hidden = account.leads[unsorted.lead_id], account.contacts[unsorted.contact_id]
     chat = account.chats[unsorted.chat_uuid]
     is_ours = chat.unsorted_uid == unsorted.uid
+    was_hidden = hidden.is_hidden
     if is_ours:
         chat.unsorted_uid = None
     if verdict == "accept":
@@ -186,7 +246,8 @@ def settle_unsorted(
             chronicle.lead_added(world, account, lead, by)
         else:
             chronicle.lead_changed(world, account, lead, was, by)
-        chronicle.contact_added(world, account, hidden, by)
+        if was_hidden:
+            chronicle.contact_added(world, account, hidden, by)
     else:
         lead.is_deleted = True
         if verdict == "link" and target is not None and is_ours:
@@ -200,16 +261,17 @@ def settle_unsorted(
                 talk.contact_id = keeper.id
                 _give(talk, target)
             hidden.is_hidden = False
-            hidden.is_deleted = keeper is not hidden
-            if keeper is hidden:
+            hidden.is_deleted = was_hidden and keeper is not hidden
+            if was_hidden and keeper is hidden:
                 chronicle.contact_added(world, account, hidden, by)
             chronicle.linked(world, account, target, keeper, by)
             if talk is not None:
                 chronicle.talk_changed(world, account, talk)
         else:
-            hidden.is_deleted = True
+            hidden.is_deleted = was_hidden
             if is_ours:
-                account.unlink_chat(chat)
+                if was_hidden:
+                    account.unlink_chat(chat)
                 chat.talk = None
     kept = (target.id, (contact or hidden).id) if verdict == "link" and target is not None else (lead.id, hidden.id)
     chronicle.unsorted_settled(world, account, unsorted, verdict, *kept)
@@ -268,7 +330,7 @@ def item(world: World, account: SimAccount, message: SimMessage) -> FeedItem:
     )
 
 
-def chats_of_lead(account: SimAccount, lead_id: int) -> list[ChatOption]:
+def chats_of_lead(world: World, account: SimAccount, lead_id: int) -> list[ChatOption]:
     """The chat selector: every chat of the deal's contacts that has a visible message, the latest first."""
     options: list[ChatOption] = []
     for contact_id in account.leads[lead_id].contacts:
@@ -277,7 +339,7 @@ def chats_of_lead(account: SimAccount, lead_id: int) -> list[ChatOption]:
             chat = account.chats[chat_uuid]
             last = next((one for one in reversed(chat.messages) if one.visible), None)
             if last is not None:
-                source = source_of(account, chat)
+                source = source_of(world, account, chat)
                 options.append(
                     ChatOption(
                         chat_uuid=chat.uuid,

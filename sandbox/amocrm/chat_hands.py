@@ -28,7 +28,7 @@ class ChatHands:
 
     def chats_of_lead(self, account: SimAccount, lead_id: int) -> list[ChatOption]:
         """The chats that a manager can choose in the deal's card, the latest first."""
-        return cards.chats_of_lead(account, lead_id)
+        return cards.chats_of_lead(self.world, account, lead_id)
 
     def history(self, account: SimAccount, chat_uuid: str) -> list[FeedItem]:
         """All visible messages of a chat in the order of their arrival, whatever deal they belong to."""

@@ -79,7 +79,7 @@ def accept(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMes
     chat.title = chat.title or client.name
     source = payload.get("source", {})
     if "external_id" in source:
-        chat.source_external_id = source["external_id"]
+        cards.take_source(account, chat, source["external_id"])
     person = Author(uuid=client.uuid, name=client.name, client_id=client.client_id)
     message = SimMessage(
         id=world.ids.uuid(),

@@ -132,7 +132,7 @@ def _message_hook(
         "msec_timestamp": message.msec_timestamp,
         "message": inner,
     }
-    source = cards.source_of(account, chat)
+    source = cards.source_of(world, account, chat)
     if source is not None:
         hook["source"] = {"external_id": source.external_id}
     return hook
