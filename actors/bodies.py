@@ -63,7 +63,8 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
 class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Import what an employee wrote in the group as the amoCRM user's own message (lane: the conversation).
 
-    ``name`` is the person's in Telegram, for a user whom amoCRM does not know any more."""
+    ``name`` is the person's in Telegram, for a user whom amoCRM does not know any more; the rest is as in
+    `PostMessage`."""
 
     kind: ClassVar[str] = "amo.employee"
 
@@ -76,6 +77,7 @@ class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
     chat_id: int
     message_id: int | None = None
     reply_to_message_id: int | None = None
+    quoted: str = ""
     once: bool = False
 
 
@@ -92,8 +94,7 @@ class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     quoted: str = ""
     """As in `PostMessage`: a line that stood above the old text stands above the new one."""
     amo_user_id: int | None = None
-    """The author is an employee, this amoCRM user: what was imported as theirs gets ``line`` as its new text."""
-    line: str = ""
+    """The message was imported as this amoCRM user's own."""
 
 
 class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):

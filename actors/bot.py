@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from dealgram.actors import adoption, texts
-from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
+from dealgram.actors.answer_buttons import is_answer_press
+from dealgram.actors.answers import Albums, read_writer, refuse, replied_message, send_answer
 from dealgram.actors.bodies import (
     AnswerPress,
     Author,
     Body,
+    EditButtons,
     EditMessage,
     FollowPerson,
     LookForContact,
@@ -31,10 +34,11 @@ from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.person_names import carry_after, follow
 from dealgram.actors.posting import Posting
+from dealgram.actors.presses import decide_private_press, press_author, toast
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
-from dealgram.actors.services import Services
+from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amojo import ChatUser, DeliveryError, MessageHook, parse_hook
 from dealgram.gateways.telegram import CallbackQuery, MembershipChanged, Message, Update, parse_update
 from dealgram.persistence import bots, persons
@@ -57,6 +61,7 @@ class BotActor(OutboxActor):
         self._posting: Posting
         self._sending: Sending
         self._known: BotInfo
+        self._albums = Albums()
         self._persons: OrderedDict[int, Person] = OrderedDict()
 
     async def activate(self) -> None:
@@ -90,12 +95,46 @@ class BotActor(OutboxActor):
                 return await self._on_message(message, bot, edited=update.is_edit)
             case MembershipChanged(chat=chat) as change if chat.is_private and update.kind == "my_chat_member":
                 return await self._on_own_membership(change, cause)
+            case CallbackQuery() as query if is_answer_press(query.data) and query.message is not None:
+                return await self._on_press(query)
             case CallbackQuery(id=query_id):
                 # The bot's menus live in groups; answering stops the client's spinner.
                 press = AnswerPress(query_id=query_id, text=texts.PRESS_STALE)
                 return Decision(todo=(NewBody(lane=CALLBACK_LANE, body=press),))
             case _:
                 return Decision(result=f"ignored: {update.kind}")
+
+    async def _on_press(self, query: CallbackQuery) -> Decision:
+        """A button of an answer was pressed."""
+        if query.from_user.id in self._employees:
+            return Decision(todo=(toast(query, texts.EMPLOYEE_PRESS, alert=True),), result="an employee")
+        decision = decide_private_press(self._bot_id, query, _chat_lane(query.from_user.id), now_ms(self.services))
+        if len(decision.todo) == 1:
+            return decision
+        rows, renamed = await self._saw(press_author(query), blocked=False)
+        return dataclasses.replace(decision, rows=rows, todo=(*decision.todo, *renamed))
+
+    async def _for_employee(self, author: Author) -> Decision:
+        """Employees get no contact and no deal: what they write here is nobody's message. They are told once."""
+        assert author.user_id is not None
+        known = await self._person(author.user_id)
+        if known is not None and known.told_employee:
+            return Decision(result="an employee")
+        person = Person(
+            bot_id=self._bot_id,
+            user_id=author.user_id,
+            account_id=self.account_id,
+            name=author.name,
+            username=author.username,
+            told_employee=True,
+        )
+        say = Say(chat_id=author.user_id, html=texts.EMPLOYEE_IN_PRIVATE)
+        told = NewBody(lane=_chat_lane(author.user_id), body=say)
+        return Decision(rows=self._keep(person), todo=(told,), result="an employee")
+
+    @property
+    def _employees(self) -> Mapping[int, int]:
+        return self.services.registry.employees(self.account_id)
 
     async def _on_message(self, message: Message, bot: BotInfo, *, edited: bool) -> Decision:
         incoming = read_message(message, self._bot_id)
@@ -111,6 +150,8 @@ class BotActor(OutboxActor):
             )
         if incoming.from_bot:
             return Decision(result="ignored: another bot")
+        if author.user_id in self._employees:
+            return await self._for_employee(author)
         user_id = message.chat.id
         conversation = PrivateConversation(self._bot_id, user_id)
         msgid = telegram_msgid(self._bot_id, user_id, incoming.message_id, conversation)
@@ -149,6 +190,8 @@ class BotActor(OutboxActor):
         if blocked == person.blocked:
             return Decision(result="known before")
         rows = self._keep(dataclasses.replace(person, blocked=blocked))
+        if user_id in self._employees:
+            return Decision(rows=rows, result="an employee")
         conversation = PrivateConversation(self._bot_id, user_id)
         line = PostMessage(
             conversation=str(conversation),
@@ -170,6 +213,7 @@ class BotActor(OutboxActor):
             name=author.name,
             username=author.username,
             blocked=blocked,
+            told_employee=known.told_employee if known is not None else False,
         )
         if known is not None and dataclasses.replace(known, seen_at=None) == person:
             return (), ()
@@ -206,20 +250,25 @@ class BotActor(OutboxActor):
         conversation = parse_conversation(hook.conversation.client_id or "")
         if not isinstance(conversation, PrivateConversation) or conversation.bot_id != self._bot_id:
             raise Permanent("the hook is for another bot")
-        if await self._person(conversation.user_id) is None:
-            return Decision(
-                todo=(refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT, int(DeliveryError.CANNOT_START)),),
-                result="unknown person",
-            )
         with self.context.dependency("database"):
-            name = await manager_name(self.services, self.account_id, hook)
+            writer = await read_writer(self.services, self.account_id, hook)
+        if await self._person(conversation.user_id) is None:
+            told = refuse(
+                hook.content.id,
+                texts.REASON_UNKNOWN_CHAT,
+                int(DeliveryError.CANNOT_START),
+                in_background=not writer.is_person,
+            )
+            return Decision(todo=(told,), result="unknown person")
+        with self.context.dependency("database"):
             reply_to = await replied_message(self.services, self.account_id, hook, conversation.user_id)
         todo = send_answer(
             hook,
             chat_id=conversation.user_id,
             lane=_chat_lane(conversation.user_id),
-            manager_name=name,
+            writer=writer,
             reply_to_message_id=reply_to,
+            text=self._albums.text_of(hook),
         )
         return Decision(todo=todo)
 
@@ -242,6 +291,8 @@ class BotActor(OutboxActor):
             case Say():
                 outcome, _ = await self._sending.say(body, delivery)
                 return outcome
+            case EditButtons():
+                return await self._sending.edit_buttons(body)
             case AnswerPress():
                 return await self._sending.answer_press(body)
             case _:
@@ -258,7 +309,8 @@ class BotActor(OutboxActor):
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
         if isinstance(body, SendAnswer):
-            return Outcome(todo=(refuse(body.amo_id, texts.refused(failure.message)),))
+            told = refuse(body.amo_id, texts.refused(failure.message), in_background=body.background)
+            return Outcome(todo=(told,))
         return Outcome()
 
     def _opening(self, body: PostMessage) -> Opening:

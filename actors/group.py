@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from dealgram.actors import texts
+from dealgram.actors.answer_buttons import is_answer_press
 from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
     AnswerPress,
@@ -24,11 +25,13 @@ from dealgram.actors.bodies import (
     Body,
     CheckDeal,
     DetachDeal,
+    EditButtons,
     EditMenu,
     EditMessage,
     FollowPerson,
     HandlePress,
     MirrorAnswer,
+    PostEmployee,
     PostMessage,
     ReportStatus,
     Say,
@@ -61,6 +64,7 @@ from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.person_names import carry_after
 from dealgram.actors.posting import Posting
+from dealgram.actors.presses import decide_group_press
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
@@ -146,6 +150,8 @@ class GroupActor(OutboxActor):
         match update.payload:
             case Message() as message if update.kind in ("message", "edited_message"):
                 return await self._on_message(message, around, entry.id, edited=update.is_edit)
+            case CallbackQuery() as query if query.message is not None and is_answer_press(query.data):
+                return decide_group_press(self._state, query, around, now_ms(self.services))
             case CallbackQuery() as query if query.message is not None:
                 press = HandlePress(
                     query_id=query.id,
@@ -170,7 +176,8 @@ class GroupActor(OutboxActor):
         if incoming.migrate_from is not None:
             return self._migrate(incoming.chat_id, f"e{cause}")
         if edited:
-            return decide_edit(self._state, incoming, await self._places(incoming))
+            employee = around.employees.get(incoming.author.user_id or 0)
+            return decide_edit(self._state, incoming, await self._places(incoming), employee)
         if incoming.reply_to is not None:
             with self.context.dependency("database"):
                 known = await messages.by_telegram(
@@ -231,6 +238,8 @@ class GroupActor(OutboxActor):
         match body:
             case PostMessage():
                 return await self._posting.post(body, self._opening(body.conversation, body.author))
+            case PostEmployee():
+                return await self._posting.employee(body, self._opening(body.conversation, None))
             case EditMessage():
                 return await self._posting.edit(body, delivery)
             case MirrorAnswer():
@@ -241,10 +250,12 @@ class GroupActor(OutboxActor):
                 return await self._answers.send(_moved(body, chat_id), delivery)
             case Say():
                 return await self._say(_moved(body, chat_id), delivery)
-            case EditMenu() if body.chat_id != chat_id:
+            case EditMenu() | EditButtons() if body.chat_id != chat_id:
                 return DONE  # it stayed behind in the old chat, where nobody can press it any more
             case EditMenu():
                 return await self._sending.edit(body)
+            case EditButtons():
+                return await self._sending.edit_buttons(body)
             case AnswerPress():
                 return await self._sending.answer_press(body)
             case HandlePress():
@@ -287,7 +298,8 @@ class GroupActor(OutboxActor):
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
         if isinstance(body, SendAnswer):
-            return Outcome(todo=(refuse(body.amo_id, texts.refused(failure.message)),))
+            told = refuse(body.amo_id, texts.refused(failure.message), in_background=body.background)
+            return Outcome(todo=(told,))
         return Outcome()
 
     # Surroundings
@@ -296,7 +308,12 @@ class GroupActor(OutboxActor):
         account = self.services.registry.account(self.account_id)
         if account is None:
             raise Transient(f"account {self.account_id} is not connected", retry_after_s=30)
-        return Surroundings(account=account, bot=self._bot(), now=int(self.services.now().timestamp()))
+        return Surroundings(
+            account=account,
+            bot=self._bot(),
+            now=int(self.services.now().timestamp()),
+            employees=self.services.registry.employees(self.account_id),
+        )
 
     def _bot(self) -> BotInfo:
         """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 from dealgram.actors import texts
-from dealgram.actors.answers import manager_name, refuse, replied_message, send_answer
+from dealgram.actors.answer_buttons import as_lines
+from dealgram.actors.answers import Albums, read_writer, refuse, replied_message, send_answer
 from dealgram.actors.bodies import MirrorAnswer, SendAnswer
+from dealgram.actors.echoes import is_echo
 from dealgram.actors.group_messages import CHAT_LANE
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.names import GroupConversation, mirror_msgid, parse_conversation
@@ -33,6 +35,7 @@ class GroupAnswers:
         self._state = state
         self._sending = sending
         self._account_id = state.row.account_id
+        self._albums = Albums()
 
     async def decide(self, entry: InboxEntry) -> Decision:
         """What a hook of the Chats API comes to.
@@ -46,20 +49,29 @@ class GroupAnswers:
         conversation = parse_conversation(hook.conversation.client_id or "")
         if not isinstance(conversation, GroupConversation) or conversation.group_id != self._state.row.group_id:
             raise Permanent("the hook is for another group")
-        if not self._may_answer(conversation):
-            return Decision(todo=(refuse(hook.content.id, texts.REASON_NOT_LINKED),), result="not linked")
-        if self._state.row.status == "left":
-            return Decision(todo=(refuse(hook.content.id, texts.REASON_KICKED),), result="the bot is not in the group")
         with self._context.dependency("database"):
-            name = await manager_name(self._services, self._account_id, hook)
+            writer = await read_writer(self._services, self._account_id, hook)
+            if writer.is_person and await is_echo(self._services, self._account_id, self._context.address, hook):
+                return Decision(result="our own import")
+        robot = not writer.is_person
+        if not self._may_answer(conversation):
+            told = refuse(hook.content.id, texts.REASON_NOT_LINKED, in_background=robot)
+            return Decision(todo=(told,), result="not linked")
+        if self._state.row.status == "left":
+            told = refuse(hook.content.id, texts.REASON_KICKED, in_background=robot)
+            return Decision(todo=(told,), result="the bot is not in the group")
+        with self._context.dependency("database"):
             reply_to = await replied_message(self._services, self._account_id, hook, self._state.row.chat_id)
+        account = self._services.registry.account(self._account_id)
         todo = send_answer(
             hook,
             chat_id=self._state.row.chat_id,
             lane=CHAT_LANE,
-            manager_name=name,
+            writer=writer,
             reply_to_message_id=reply_to,
             deals=self._state.deals,
+            named=account is not None and account.settings.manager_names,
+            text=self._albums.text_of(hook),
         )
         return Decision(todo=todo)
 
@@ -79,7 +91,8 @@ class GroupAnswers:
         if outcome.error is not None and outcome.state == "done":
             return outcome
         # Also an answer of unknown outcome belongs into every card, marked as such: it may stand in the group.
-        text = body.text if outcome.state == "done" else f"{texts.UNCONFIRMED_PREFIX}\n{body.text}"
+        said = "\n\n".join(part for part in (body.text, "\n".join(as_lines(body.buttons))) if part)
+        text = said if outcome.state == "done" else f"{texts.UNCONFIRMED_PREFIX}\n{said}"
         message_id = next((row.message_id for row in outcome.rows if isinstance(row, MessageRow)), None)
         return dataclasses.replace(outcome, todo=(*outcome.todo, *self._mirrors(body, text, message_id)))
 

@@ -18,8 +18,11 @@ from dealgram.actors.outbox import Decision, NewBody
 from dealgram.persistence.messages import Place
 
 
-def decide_edit(state: GroupState, incoming: Incoming, places: Iterable[Place]) -> Decision:
-    """The edits that bring a message to its new text, one per place that is still served."""
+def decide_edit(
+    state: GroupState, incoming: Incoming, places: Iterable[Place], employee: int | None = None
+) -> Decision:
+    """The edits that bring a message to its new text, one per place that is still served. ``employee``: the amoCRM user
+    who wrote it, if it was one."""
     if incoming.from_bot or incoming.service or not incoming.line:
         return Decision()
     todo: list[NewBody] = []
@@ -34,6 +37,7 @@ def decide_edit(state: GroupState, incoming: Incoming, places: Iterable[Place]) 
             chat_id=incoming.chat_id,
             reply_to_message_id=incoming.reply_to,
             quoted=incoming.quoted,
+            amo_user_id=employee if place.is_outgoing else None,
         )
         todo.append(NewBody(lane=place.conversation_id, body=body))
     return Decision(todo=tuple(todo), result=EDITED)

@@ -40,7 +40,8 @@ class GroupLinking:
 
         For a large group this takes minutes at amoCRM's pace, which is no sign of being stuck.
         """
-        people = self._state.present_people
+        employees = self._services.registry.employees(self._account_id)
+        people = [person for person in self._state.present_people if person.user_id not in employees]
         with self._context.dependency("amoCRM"):
             for start in range(0, len(people), LINK_BATCH):
                 contacts = await self._contacts(people[start : start + LINK_BATCH])
@@ -52,7 +53,7 @@ class GroupLinking:
     async def attach_person(self, user_id: int) -> Outcome:
         """A person who is new in the group: their contact comes into every linked deal."""
         person = self._state.participants.get(user_id)
-        if person is not None:
+        if person is not None and user_id not in self._services.registry.employees(self._account_id):
             contacts = await self._contacts([person])
             for deal_id in self._state.deals:
                 await self._link(deal_id, [person], contacts)

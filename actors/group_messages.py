@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from dealgram.actors import menu, texts
-from dealgram.actors.bodies import AttachDeal, AttachPerson, Author, CheckDeal, PostMessage, Say
+from dealgram.actors.bodies import AttachDeal, AttachPerson, Author, CheckDeal, PostEmployee, PostMessage, Say
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
+from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_state import Dialog, GroupState
 from dealgram.actors.incoming import Incoming, chat_author_id
 from dealgram.actors.names import GroupConversation, group_person_id, service_msgid, telegram_msgid
@@ -48,6 +50,8 @@ class Surroundings:
     now: int
     reply_is_relayed: bool = False
     """The answered message is a manager's answer that the bot relayed: the reply is meant for the manager."""
+    employees: Mapping[int, int] = field(default_factory=dict)
+    """The amoCRM users whom Telegram users are, by Telegram id."""
 
 
 def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
@@ -60,7 +64,8 @@ def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) 
     if switched:
         contacts = _attach_everybody(state, policy)
     else:
-        came = [person.user_id for person in state.present_people if person.user_id not in present]
+        old = present.union(around.employees)
+        came = [person.user_id for person in state.present_people if person.user_id not in old]
         contacts = _attach(came, known, state, policy)
     return dataclasses.replace(
         decision,
@@ -121,8 +126,28 @@ def post_text(author: Author, line: str, conversation: GroupConversation) -> str
 def _posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
     if not incoming.line:
         return ()
+    employee = around.employees.get(speaker(incoming) or 0)
+    if employee is not None:
+        return _employee_posts(state, incoming, employee)
     conversations = plan(state.row.group_id, state.deals, speaker(incoming), around.account.settings.policy)
     return tuple(post(state, incoming, conversation) for conversation in sorted(conversations, key=str))
+
+
+def _employee_posts(state: GroupState, incoming: Incoming, amo_user_id: int) -> tuple[NewBody, ...]:
+    body = PostEmployee(
+        conversation="",
+        msgid="",
+        amo_user_id=amo_user_id,
+        name=incoming.author.name,
+        text=incoming.line,
+        sent_at_ms=incoming.sent_at_ms,
+        chat_id=incoming.chat_id,
+        message_id=incoming.message_id,
+        reply_to_message_id=incoming.reply_to,
+        quoted=incoming.quoted,
+    )
+    msgid = partial(telegram_msgid, state.row.bot_id, incoming.chat_id, incoming.message_id)
+    return employee_posts(state, msgid, body)
 
 
 def speaker(incoming: Incoming) -> int | None:

@@ -8,6 +8,7 @@ amoCRM limits none of these lengths in writing; the contract (§22) keeps them t
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -119,6 +120,17 @@ def mirror_msgid(amo_id: str, deal_id: int) -> str:
 def answer_msgid(amo_id: str, part: int) -> str:
     """Our message id for one part of a manager's answer, where it stands in Telegram."""
     return f"amo-{amo_id}-{part}"
+
+
+def press_msgid(
+    bot_id: int, chat_id: int, message_id: int, user_id: int, choice: str, conversation: Conversation
+) -> str:
+    """Our message id for a button that somebody pressed under a message.
+
+    The same press always gets the same id; ``choice`` tells presses apart that each count for themselves.
+    """
+    press = f"{bot_id}:{chat_id}:{message_id}:{user_id}:{choice}"
+    return f"press-{hashlib.sha256(press.encode()).hexdigest()[:20]}-{conversation}"
 
 
 def service_msgid(cause: str, conversation: Conversation) -> str:

@@ -27,7 +27,20 @@ from dealgram.runtime import Actor, Failure, Lanes, Permanent, Question, Transie
 log = structlog.get_logger(__name__)
 
 ACCOUNT_TROUBLE_PAUSE_S = 30.0
+BACKGROUND_MARK = "bulk-"
+
 TAKE_BACK_S = 5.0  # a stop does not interrupt this; a database that is away for longer leaves the outcome unknown
+
+
+def background(lane: str) -> str:
+    """The lane beside ``lane`` for what nobody waits for: it runs when no lane that somebody waits for does. Known by
+    its name alone, since after a crash a lane is nothing but its name in the outbox."""
+    return f"{BACKGROUND_MARK}{lane}"
+
+
+def is_background(lane: str) -> bool:
+    """Whether a lane was named by :func:`background`."""
+    return lane.startswith(BACKGROUND_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +112,11 @@ class OutboxActor(Actor, ABC):
     async def open_outbox(self) -> None:
         """Take up what earlier lives left undone. Call at the end of ``activate``."""
         self._lanes = self.context.lanes(
-            run=self._run, source=_LaneRows(self), concurrency=self.lane_concurrency, on_dead=self._bury
+            run=self._run,
+            source=_LaneRows(self),
+            concurrency=self.lane_concurrency,
+            is_background=is_background,
+            on_dead=self._bury,
         )
         await self._wake_lanes()
 

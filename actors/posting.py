@@ -14,10 +14,11 @@ import structlog
 from dealgram.actors.adoption import look
 from dealgram.actors.asking import Reconnect, ask_account
 from dealgram.actors.bodies import EditMessage as EditBody
-from dealgram.actors.bodies import MirrorAnswer, PostMessage
-from dealgram.actors.names import GroupConversation, PrivateConversation, group_person_id, manager_id
+from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage
+from dealgram.actors.names import PrivateConversation
 from dealgram.actors.opening import OpenConversations, Opening, Openings, open_group
 from dealgram.actors.outbox import DONE, Decision, OutboxActor, Outcome
+from dealgram.actors.outgoing import outgoing, said
 from dealgram.actors.private_deals import open_private
 from dealgram.gateways import amojo
 from dealgram.gateways.errors import Forbidden, NotFound, Refused
@@ -48,6 +49,8 @@ class Posting:
 
     async def post(self, body: PostMessage, opening: Opening) -> Outcome:
         """Post a message of a person (or of the group itself); the conversation is opened if need be."""
+        if body.once and await self._is_posted(body):
+            return DONE
         quote = await self._quote(body, opening.bot.bot_id)
         message = amojo.NewMessage(
             msgid=body.msgid,
@@ -63,22 +66,22 @@ class Posting:
             source_external_id=opening.bot.source,
             reply_to=quote,
         )
-        row, amo_id = await self._quoting(message, body, opening)
+        row, amo_id = await self._quoting(message, _with_quoted(body, None), opening)
         # A private chat in «Неразобранное»: has somebody accepted it, or amoCRM merged it into a deal? (`adoption`)
         todo = (look(row.conversation_id),) if row.contact_id is None and row.group_id is None else ()
-        if body.chat_id is None or body.message_id is None:
+        if not body.once and (body.chat_id is None or body.message_id is None):
             return Outcome(todo=todo)
         return dataclasses.replace(self._posted(body, opening, amo_id, "in"), todo=todo)
 
     async def _quoting(
-        self, message: amojo.NewMessage, body: PostMessage, opening: Opening
+        self, message: amojo.NewMessage, unquoted: str, opening: Opening
     ) -> tuple[ConversationRow, str | None]:
         """Post; when amoCRM refuses it with its quotation, say in words what is answered."""
         try:
             return await self._open_and_send(message, opening)
         except _QuoteRefusedError as error:
             log.warning("posted without its quote, which amoCRM may have forgotten", error=str(error))
-            content = amojo.text(_with_quoted(body, None))
+            content = amojo.text(unquoted)
             return await self._open_and_send(dataclasses.replace(message, reply_to=None, content=content), opening)
 
     async def _avatar(self, opening: Opening, user_id: int | None) -> str | None:
@@ -89,8 +92,12 @@ class Posting:
             return await self._services.avatars.of_chat(opening.bot, opening.chat_id)
         return None
 
+    async def _is_posted(self, body: PostMessage | PostEmployee) -> bool:
+        """Whether an earlier row has posted this: rows of a conversation are carried out one after another."""
+        known = await messages.by_msgid(self._services.db, self._account_id, body.conversation, body.msgid)
+        return known is not None
 
-    async def _quote(self, body: PostMessage | EditBody, bot_id: int) -> amojo.Quote | None:
+    async def _quote(self, body: PostMessage | PostEmployee | EditBody, bot_id: int) -> amojo.Quote | None:
         """The answered message in the same conversation. Its post went through this lane before, so it is known."""
         if body.chat_id is None or body.reply_to_message_id is None:
             return None
@@ -102,32 +109,30 @@ class Posting:
 
     async def mirror(self, body: MirrorAnswer, opening: Opening) -> Outcome:
         """Import a manager's answer silently into another deal of the group."""
-        assert isinstance(opening.conversation, GroupConversation)
-        known = await users.by_amojo(self._services.db, self._account_id, body.manager)
-        # A manager whom amoCRM lists speaks as themselves; anybody else (Salesbot) through the channel's bot, named
-        # in the text (amoCRM contract §7, §23).
-        if known is not None:
-            sender = amojo.ChatUser(id=manager_id(body.manager), ref_id=body.manager, name=known.name)
-            text = body.text
-        else:
-            bot_id = self._services.channel_bot_id
-            sender = amojo.ChatUser(id=manager_id(bot_id), ref_id=bot_id, name=body.manager_name)
-            text = f"{body.manager_name}: {body.text}"
-        message = amojo.NewMessage(
-            msgid=body.msgid,
-            conversation_id=body.conversation,
-            sender=sender,
-            receiver=amojo.ChatUser(id=group_person_id(opening.conversation), name=opening.chat_user.name),
-            content=amojo.text(text),
-            sent_at_ms=body.sent_at_ms,
-            silent=True,
-            source_external_id=opening.bot.source,
-        )
+        user = await users.by_amojo(self._services.db, self._account_id, body.manager)
+        bot_id = self._services.channel_bot_id
+        message = outgoing(body, body.text, opening, user=user, name=body.manager_name, bot_id=bot_id)
         _, amo_id = await self._open_and_send(message, opening)
         return self._posted(body, opening, amo_id, "out")
 
+    async def employee(self, body: PostEmployee, opening: Opening) -> Outcome:
+        """Import what an employee wrote in the group as the amoCRM user's own message."""
+        if body.once and await self._is_posted(body):
+            return DONE
+        user = await users.get(self._services.db, self._account_id, body.amo_user_id)
+        bot_id = self._services.channel_bot_id
+        quote = await self._quote(body, opening.bot.bot_id)
+        message = outgoing(body, _with_quoted(body, quote), opening, user=user, name=body.name, bot_id=bot_id)
+        unquoted = said(user, message.sender.name, _with_quoted(body, None))
+        _, amo_id = await self._quoting(dataclasses.replace(message, reply_to=quote), unquoted, opening)
+        return self._posted(body, opening, amo_id, "out")
+
     def _posted(
-        self, body: PostMessage | MirrorAnswer, opening: Opening, amo_id: str | None, direction: Literal["in", "out"]
+        self,
+        body: PostMessage | PostEmployee | MirrorAnswer,
+        opening: Opening,
+        amo_id: str | None,
+        direction: Literal["in", "out"],
     ) -> Outcome:
         row = Message(
             account_id=self._account_id,
@@ -146,10 +151,14 @@ class Posting:
         known = await messages.by_msgid(self._services.db, self._account_id, body.conversation, body.msgid)
         if known is None:
             return DONE
+        text = _with_quoted(body, await self._quote(body, known.bot_id))
+        if body.amo_user_id is not None:
+            user = await users.get(self._services.db, self._account_id, body.amo_user_id)
+            text = said(user, user.name if user is not None else "", text)
         edit = amojo.EditMessage(
             conversation_id=body.conversation,
             msgid=body.msgid,
-            content=amojo.text(_with_quoted(body, await self._quote(body, known.bot_id))),
+            content=amojo.text(text),
             sent_at_ms=int(delivery.created_at.timestamp() * 1000),
         )
         await self._services.amojo.edit(self._services.account(self._account_id).scope_id, edit)
@@ -205,7 +214,7 @@ class Posting:
         return next((item.message.id for item in history if item.message.client_id == msgid), None)
 
 
-def _with_quoted(body: PostMessage | EditBody, quote: amojo.Quote | None) -> str:
+def _with_quoted(body: PostMessage | PostEmployee | EditBody, quote: amojo.Quote | None) -> str:
     """The text; where amoCRM cannot quote the answered message, since it stands in another conversation or in none,
     under a line that says what is answered."""
     return body.text if quote is not None or not body.quoted else f"{body.quoted}\n{body.text}"

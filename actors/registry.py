@@ -15,6 +15,7 @@ import trio
 from dealgram.actors.choices import AccountSettings, BotSettings, read_settings
 from dealgram.persistence import accounts as account_rows
 from dealgram.persistence import bots as bot_rows
+from dealgram.persistence import employees as employee_rows
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Account, Bot
 from dealgram.persistence.secret_box import SecretBox, SecretError
@@ -90,6 +91,7 @@ class Registry:
         self._crm_hooks: Mapping[str, int] = {}
         self._bots: Mapping[int, BotInfo] = {}
         self._webhooks: Mapping[str, int] = {}
+        self._employees: Mapping[int, Mapping[int, int]] = {}
         self._listeners: list[Callable[[], None]] = []
         self._refreshing = trio.Lock()
 
@@ -106,10 +108,13 @@ class Registry:
     async def _refresh(self) -> None:
         account_list = await account_rows.all_accounts(self._db)
         bot_list = await bot_rows.all_active(self._db)
+        employees: dict[int, dict[int, int]] = {}
+        for employee in await employee_rows.everyone(self._db):
+            employees.setdefault(employee.account_id, {})[employee.user_id] = employee.amo_user_id
         found = {row.account_id: self._account(row) for row in account_list}
         bots = {bot.bot_id: bot for row in bot_list if (bot := self._bot(row)) is not None}
         changed = found != self._accounts or bots != self._bots
-        self._accounts, self._bots = found, bots
+        self._accounts, self._bots, self._employees = found, bots, employees
         # Nobody speaks for an account that was removed: its hooks are answered as if there were none.
         there = [info for info in found.values() if info.row.status != "uninstalled"]
         self._scopes = {info.scope_id: info.account_id for info in there if info.scope_id}
@@ -149,6 +154,10 @@ class Registry:
     def bot_of_webhook(self, key: str) -> BotInfo | None:
         bot_id = self._webhooks.get(key)
         return None if bot_id is None else self._bots[bot_id]
+
+    def employees(self, account_id: int) -> Mapping[int, int]:
+        """The amoCRM users whom Telegram users are, by Telegram id."""
+        return self._employees.get(account_id, {})
 
     def bots(self) -> tuple[BotInfo, ...]:
         return tuple(self._bots.values())

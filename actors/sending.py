@@ -13,11 +13,12 @@ from typing import TypeVar
 import structlog
 
 from dealgram.actors import texts
-from dealgram.actors.answers import refuse, report
-from dealgram.actors.bodies import AnswerPress, Button, EditMenu, ReportStatus, Say, SendAnswer
+from dealgram.actors.answers import answer_parts_again, name_prefix, refuse, report
+from dealgram.actors.bodies import AnswerPress, Button, EditButtons, EditMenu, ReportStatus, Say, SendAnswer
 from dealgram.actors.names import answer_msgid
 from dealgram.actors.outbox import DONE, OutboxActor, Outcome
 from dealgram.actors.registry import BotInfo
+from dealgram.actors.split_text import utf16_length
 from dealgram.gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram import AskReply, BotCalls, ChatMigrated, Key, Keyboard
 from dealgram.persistence import messages
@@ -60,17 +61,28 @@ class Sending:
         bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         if bot is None:
             return self._failed(body, texts.REASON_BOT_REMOVED)
+        prefix = name_prefix(body.shown_name)
         is_whole = await self._earlier_parts_arrived(body)
         try:
             message_id = await self._once(
                 delivery,
                 body.chat_id,
-                lambda client: client.send_text(body.chat_id, body.text, reply_to=body.reply_to_message_id),
+                lambda client: client.send_text(
+                    body.chat_id,
+                    prefix + body.text,
+                    reply_to=body.reply_to_message_id,
+                    reply_markup=keyboard(body.buttons),
+                    bold=utf16_length(prefix.rstrip()),
+                ),
                 bot,
+                in_background=body.background,
             )
         except OutcomeUnknown as error:
-            return Outcome(state="unknown", error=str(error), todo=(refuse(body.amo_id, texts.REASON_UNKNOWN_OUTCOME),))
+            told = refuse(body.amo_id, texts.REASON_UNKNOWN_OUTCOME, in_background=body.background)
+            return Outcome(state="unknown", error=str(error), todo=(told,))
         except Refused as error:
+            if error.reason == "bad_buttons" and body.buttons:
+                return Outcome(error=str(error), todo=answer_parts_again(body, delivery.lane))
             return self._failed(body, _REASONS.get(error.reason) or texts.refused(error.detail), str(error))
         except Unauthorised as error:
             return self._failed(body, texts.REASON_BOT_REFUSED, str(error))
@@ -84,8 +96,8 @@ class Sending:
             amo_id=body.amo_id,
             direction="out",
         )
-        done = (report(ReportStatus(amo_id=body.amo_id, delivered=True)),) if is_whole else ()
-        return Outcome(rows=(row,), todo=done)
+        status = report(ReportStatus(amo_id=body.amo_id, delivered=True), in_background=body.background)
+        return Outcome(rows=(row,), todo=(status,) if is_whole else ())
 
     async def _earlier_parts_arrived(self, body: SendAnswer) -> bool:
         """Whether this is the last part of an answer and all the others are in the chat: only then is it delivered."""
@@ -131,6 +143,13 @@ class Sending:
             ),
         )
 
+    async def edit_buttons(self, body: EditButtons) -> Outcome:
+        """Replace the buttons under a message. Repeating it is harmless."""
+        return await self._repeatable(
+            body.chat_id,
+            lambda client: client.edit_keyboard(body.chat_id, body.message_id, keyboard(body.buttons)),
+        )
+
     async def answer_press(self, body: AnswerPress) -> Outcome:
         """Answer a button press; one that is too old is let go."""
         return await self._repeatable(
@@ -138,16 +157,22 @@ class Sending:
         )
 
     def _failed(self, body: SendAnswer, reason: str, error: str | None = None) -> Outcome:
-        return Outcome(error=error or reason, todo=(refuse(body.amo_id, reason),))
+        return Outcome(error=error or reason, todo=(refuse(body.amo_id, reason, in_background=body.background),))
 
     async def _once(
-        self, delivery: Delivery, chat_id: int, send: Callable[[BotCalls], Awaitable[T]], bot: BotInfo
+        self,
+        delivery: Delivery,
+        chat_id: int,
+        send: Callable[[BotCalls], Awaitable[T]],
+        bot: BotInfo,
+        *,
+        in_background: bool = False,
     ) -> T:
         if delivery.started_at is not None:
             raise OutcomeUnknown("this send was begun before, and how it ended is not known", service="telegram")
         # Waiting for Telegram's limits or for the database is no sign of a stuck delivery, however long it takes.
         with self._actor.context.dependency("Telegram's limits"):
-            await self._services.limits.acquire(self._bot_id, chat_id)
+            await self._services.limits.acquire(self._bot_id, chat_id, background=in_background)
         await self._actor.begin(delivery)
         try:
             return await send(self._services.telegram.bot(bot.token))

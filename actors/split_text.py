@@ -16,15 +16,19 @@ def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def split_text(text: str, limit: int = TEXT_LIMIT) -> list[str]:
-    """Split ``text`` into parts of at most ``limit`` UTF-16 units. Nothing but white space at the cuts is dropped.
+def split_text(text: str, limit: int = TEXT_LIMIT, *, first_limit: int | None = None) -> list[str]:
+    """Split ``text`` into parts of at most ``limit`` UTF-16 units, the first of at most ``first_limit`` if given.
+    Nothing but white space at the cuts is dropped.
 
     A text without anything visible gives an empty list: Telegram refuses such messages.
     """
     parts: list[str] = []
     rest = text.strip()
-    while rest and utf16_length(rest) > limit:
-        head = _longest_prefix(rest, limit)
+    while rest:
+        room = limit if parts or first_limit is None else first_limit
+        if utf16_length(rest) <= room:
+            break
+        head = _longest_prefix(rest, room)
         cut = _cut(head)
         part, rest = rest[:cut].rstrip(), rest[cut:].lstrip()
         if part:

@@ -24,11 +24,21 @@ DEAL_PLACEHOLDER = "Например, 12345"
 ONLY_ADMINISTRATORS = "Связывать группу со сделками могут только администраторы группы."
 PRESS_FAILED = "Не получилось. Попробуйте ещё раз чуть позже."
 PRESS_STALE = "Это меню устарело. Откройте новое командой /menu."
+BUTTON_STALE = "Эта кнопка больше не действует. Напишите ответ обычным сообщением."
+BUTTON_UNLINKED = "Кнопка больше не действует: группа отвязана от этой переписки. Напишите ответ обычным сообщением."
+CHOOSE = "Выберите вариант:"
 ALREADY_UNLINKED = "Эта сделка уже отвязана."
 UNLINKED_TOAST = "Сделка отвязана."
 MENU_CLOSED = "Меню закрыто. Открыть снова: /menu"
 
 GREETING = "Здравствуйте! Напишите ваш вопрос, и мы ответим здесь же, в этом чате."
+
+EMPLOYEE_IN_PRIVATE = (
+    "Вы отмечены как сотрудник, поэтому переписка с вами в этом чате в amoCRM не попадает: ни контакт, ни сделка не "
+    "создаются. Клиентам отвечайте в группах или в карточке сделки."
+)
+
+EMPLOYEE_PRESS = "Вы отмечены как сотрудник: ваше нажатие клиентским ответом не считается."
 
 STARTED_BOT = "▶️ Клиент запустил бота"
 BLOCKED_BOT = "⛔ Клиент остановил бота: сообщения до него не дойдут, пока он не напишет сам"
@@ -70,6 +80,11 @@ def quoted(name: str) -> str:
 def plain(html: str) -> str:
     """Telegram HTML as plain text, for those who read it elsewhere."""
     return unescape(re.sub(r"<[^>]*>", "", html))
+
+
+def pressed_toast(text: str) -> str:
+    """What a person is shown after pressing a button of an answer; 200 characters at most (Bot API)."""
+    return f"Принято: {short(text, 150)}"
 
 
 def plural(count: int, one: str, few: str, many: str) -> str:

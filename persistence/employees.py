@@ -13,6 +13,12 @@ async def for_account(db: Database, account_id: int) -> list[Employee]:
     return [row_of(Employee, record) for record in records]
 
 
+async def everyone(db: Database) -> list[Employee]:
+    """The employees of all accounts, by account and Telegram id."""
+    records = await db.fetch(Employee.table.select("ORDER BY account_id, user_id"))
+    return [row_of(Employee, record) for record in records]
+
+
 async def remove(db: Database, account_id: int, user_id: int) -> bool:
     """Forget that a Telegram user works for the account; False if nobody knew."""
     removed = await db.fetchval(

@@ -216,7 +216,7 @@ class Participant(Row):
 @stored("persons", key=("account_id", "bot_id", "user_id"), seen_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person(Row):
-    """A person who wrote to a bot in private."""
+    """A person who wrote to a bot in private. ``told_employee``: they were told that an employee's words go nowhere."""
 
     bot_id: int
     user_id: int
@@ -225,6 +225,7 @@ class Person(Row):
     username: str | None = None
     blocked: bool = False
     seen_at: datetime | None = None
+    told_employee: bool = False
 
 
 @stored("contacts", key=("account_id", "user_id"), created_at=CREATED)

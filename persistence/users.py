@@ -27,6 +27,12 @@ async def by_amojo(db: Database, account_id: int, amojo_id: str) -> User | None:
     return None if record is None else row_of(User, record)
 
 
+async def get(db: Database, account_id: int, user_id: int) -> User | None:
+    """The user by amoCRM's id."""
+    record = await db.fetchrow(User.table.select("WHERE account_id = $1 AND user_id = $2"), account_id, user_id)
+    return None if record is None else row_of(User, record)
+
+
 async def replace(db: Database, account_id: int, users: Sequence[User]) -> None:
     """Make these the account's users. One who is not among them stays, since old messages are theirs, but inactive."""
 

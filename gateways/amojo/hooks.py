@@ -109,6 +109,8 @@ class HookContent(msgspec.Struct, frozen=True, kw_only=True):
     """What the manager wrote. Text, media and buttons may come together."""
 
     id: str
+    client_id: str | None = None
+    msgid: str | None = None
     type: str = "text"
     text: str = ""
     media: str = ""
@@ -158,6 +160,11 @@ class MessageHook(msgspec.Struct, frozen=True, kw_only=True):
     source_external_id: str | None = None
     sent_at_ms: int = 0
     broken: tuple[str, ...] = ()
+
+    @property
+    def our_id(self) -> str | None:
+        """Our id of the message, which only one that we imported can have; no hook is documented to carry it."""
+        return self.content.msgid or self.content.client_id
 
     @property
     def quoted(self) -> QuotedMessage | None:

@@ -111,3 +111,6 @@ CREATE TABLE contact_claims (
 -- Private chats whose contact amoCRM has not told yet (they are in the unsorted).
 CREATE INDEX conversations_unclaimed ON conversations (account_id, chat_uuid)
     WHERE contact_id IS NULL AND group_id IS NULL AND ready;
+
+-- An employee is told once that what they write to a bot in private is nobody's message to the company.
+ALTER TABLE persons ADD COLUMN told_employee boolean NOT NULL DEFAULT false;

@@ -132,8 +132,10 @@ async def test_attachments_and_buttons_of_an_answer_are_not_silently_missing(tol
     told.answer(
         told.world.anna, "Смотрите", attachments=[picture], buttons=[[{"text": "Сайт", "url": "https://example.com"}]]
     )
-    line = "Смотрите\n\n🖼 Изображение: maket.png\nhttps://drive.amocrm.ru/maket.png\n\n▫️ Сайт: https://example.com"
+    line = "Смотрите\n\n🖼 Изображение: maket.png\nhttps://drive.amocrm.ru/maket.png"
     await told.until(lambda: answers(told) == [line], "one message with everything")
+    keyboard = told.private_messages(told.world.anna)[-1]["reply_markup"]
+    assert keyboard == {"inline_keyboard": [[{"text": "Сайт", "url": "https://example.com"}]]}
     told.assert_clean()
 
 
