@@ -15,6 +15,7 @@ from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
+from dealgram.gateways.gates import Gates
 from dealgram.gateways.telegram import TelegramGateway, TelegramLimits
 from dealgram.persistence.database import Database
 from dealgram.persistence.journal import Journal
@@ -87,6 +88,8 @@ class Services:
     groups: GroupDirectory
     telegram: TelegramGateway
     limits: TelegramLimits
+    gates: Gates
+    """In front of amoCRM; the clients go through them by themselves."""
     amojo: AmojoClient
     oauth: OAuthClient
     amocrm: Callable[[int], AmoCrmClient]

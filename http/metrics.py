@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from quart import Blueprint, Response, g, request
 from quart_trio import QuartTrio
 
+from dealgram.gateways.gates import GatesFigures
 from dealgram.http.access import require_operator
 from dealgram.http.account_ports import STATUSES, AccountFigures
 from dealgram.http.errors import route_template
@@ -95,6 +96,7 @@ class _Moment:
     journal: WriterStatistics | None
     outbox: OutboxFigures | None
     accounts: AccountFigures
+    gates: GatesFigures | None
 
 
 class _MomentCollector(Collector):
@@ -110,6 +112,8 @@ class _MomentCollector(Collector):
             yield from _journal_families(self._moment.journal)
         yield from _outbox_families(self._moment.outbox)
         yield from _account_families(self._moment.accounts)
+        if self._moment.gates is not None:
+            yield from _gate_families(self._moment.gates)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -191,6 +195,26 @@ def _outbox_families(outbox: OutboxFigures | None) -> Iterator[Metric]:
     yield _gauge("dealgram_dead_letters", "Dead letters that nobody has resolved.", outbox.dead_letters)
 
 
+def _gate_families(gates: GatesFigures) -> Iterator[Metric]:
+    calls = GaugeMetricFamily("dealgram_amocrm_calls", "Calls to amoCRM.", labels=("service", "state"))
+    for state, figures in (("in_flight", gates.in_flight), ("waiting", gates.waiting)):
+        for service, count in sorted(figures.items()):
+            calls.add_metric((service, state), count)
+    yield calls
+    ways = GaugeMetricFamily(
+        "dealgram_amocrm_gates", "Accounts by the state of their gate.", labels=("service", "state")
+    )
+    for (service, state), count in sorted(gates.states.items()):
+        ways.add_metric((service, state), count)
+    yield ways
+    troubles = GaugeMetricFamily("dealgram_amocrm_troubles", "Accounts that amoCRM does not serve.", labels=("kind",))
+    for kind, count in sorted(gates.troubles.items()):
+        troubles.add_metric((kind,), count)
+    yield troubles
+    text = "Accounts that wait for the shared rate of requests."
+    yield _gauge("dealgram_amocrm_egress_waiting", text, gates.egress_waiting)
+
+
 def _account_families(accounts: AccountFigures) -> Iterator[Metric]:
     by_status = GaugeMetricFamily("dealgram_accounts", "Connected amoCRM accounts.", labels=("status",))
     for status in STATUSES:
@@ -215,6 +239,7 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
             journal=services.metrics.journal(),
             outbox=outbox,
             accounts=await services.accounts.account_figures(),
+            gates=services.metrics.gates(),
         )
         scrape = CollectorRegistry(auto_describe=False)
         scrape.register(_MomentCollector(moment))

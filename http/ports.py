@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from dealgram.actors.media_files import OpenFile
+from dealgram.gateways.gates import GatesFigures
 from dealgram.persistence import WriterStatistics
 from dealgram.runtime import LoopLag, SystemSnapshot
 
@@ -127,6 +128,9 @@ class MetricsSource(Protocol):
 
     def journal(self) -> WriterStatistics | None:
         """Return the journal writer's statistics; None when there is no journal (yet)."""
+
+    def gates(self) -> GatesFigures | None:
+        """Return the figures of the gates in front of amoCRM; None where there are none."""
 
     async def outbox(self) -> OutboxFigures | None:
         """Ask the database, within a short deadline of its own; None when it does not answer."""

@@ -45,7 +45,10 @@ class Clients:
         host = account.row.host
         known = self._clients.get(account_id)
         if known is None or known[0] != host:
-            known = self._clients[account_id] = (host, self._gateways.client(host, self._tokens(account_id)))
+            known = self._clients[account_id] = (
+                host,
+                self._gateways.client(host, self._tokens(account_id), account_id),
+            )
         return known[1]
 
 
@@ -71,6 +74,12 @@ async def open_services(
     registry = Registry(db, box)
     await registry.refresh()
 
+    def account_of_scope(scope_id: str) -> int | None:
+        account = registry.account_of_scope(scope_id)
+        return None if account is None else account.account_id
+
+    gateways.gates.account_of_scope = account_of_scope
+
     def stored(account_id: int) -> TokenProvider:
         return StoredToken(db, box, account_id)
 
@@ -84,6 +93,7 @@ async def open_services(
             groups=GroupDirectory(db, journal),
             telegram=gateways.telegram,
             limits=TelegramLimits(limits or LimitSettings()),
+            gates=gateways.gates,
             amojo=gateways.amojo,
             oauth=gateways.oauth,
             amocrm=Clients(gateways, registry, stored if tokens is None else tokens(registry, box)),

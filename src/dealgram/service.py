@@ -35,6 +35,7 @@ from dealgram.actors.outbox import LookAgain, OutboxActor
 from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import Services
+from dealgram.actors.trouble_recorder import TroubleRecorder
 from dealgram.actors.upkeep import Upkeep
 from dealgram.composition import open_services
 from dealgram.connections import Gateways, open_database, open_gateways, utc_now
@@ -93,6 +94,8 @@ class Service:
         self.pollers = pollers
         self.lag = lag
         self.draining = False
+        self._troubles = TroubleRecorder(services.db)
+        services.gates.on_trouble = self._troubles.note
         self._stop = trio.Event()
         self._sweep_now = trio.Event()
 
@@ -133,6 +136,7 @@ class Service:
                 self.services.place.public_url = bound.url  # the simulated amoCRM reaches us here
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.lag.run, name="loop lag")
+                nursery.start_soon(self._troubles.run, name="troubles")
                 nursery.start_soon(self._sweep, name="sweep")
                 nursery.start_soon(self._purge, name="retention")
                 nursery.start_soon(self._look_after_accounts, name="upkeep")

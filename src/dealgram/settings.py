@@ -90,6 +90,16 @@ class Settings(BaseSettings):
     amocrm_rate_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = Field(
         6.0, description="Requests a second to one account's REST API; amoCRM is known to block above 7."
     )
+    amocrm_egress_rate_per_s: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = Field(
+        50.0, description="Requests a second to the REST API of all accounts together, as they leave from one address."
+    )
+    amocrm_calls_at_once: Annotated[int, Field(ge=1, le=50)] = Field(
+        8, description="Calls in flight to one account's REST API, and as many to its chats."
+    )
+    amojo_rate_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Requests a second to one account's chats; amoCRM names no limit, so there is none by default.",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "console", "json"] = Field(
