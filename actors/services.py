@@ -100,7 +100,12 @@ class Services:
     """Makes a REST client for a base URL with tokens that are not (yet) an account's own."""
     hosts: AmoHosts
     avatars: Avatars
-    public_url: str | None = None
+    place: Place
+
+    @property
+    def public_url(self) -> str | None:
+        """The address under which amoCRM and Telegram reach this service, without a slash at its end; None: none."""
+        return self.place.public_url
 
     def account(self, account_id: int) -> AccountInfo:
         """The connected account.

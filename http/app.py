@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from quart_trio import QuartTrio
 
-from dealgram.http import amojo_hook, crm_hook, errors, health, media, metrics, telegram_hook
+from dealgram.http import accounts, amojo_hook, crm_hook, errors, health, media, metrics, oauth, telegram_hook
 from dealgram.http.hooks import BODY_LIMIT, HookConnection
 from dealgram.http.ports import HttpServices
 
@@ -32,6 +32,7 @@ def create_app(services: HttpServices) -> Application:
     app.register_blueprint(crm_hook.routes(services, figures))
     if services.media is not None:
         app.register_blueprint(media.routes(services.media))
+    app.register_blueprint(oauth.routes(services, figures))
     app.register_blueprint(health.routes(services))
     app.register_blueprint(accounts.routes(services))
     app.register_blueprint(metrics.routes(services, figures))

@@ -143,6 +143,8 @@ class HttpServices:
     intake: Intake
     health: HealthSource
     metrics: MetricsSource
+    accounts: AccountPorts
+    seals: Seals  # for what goes through a browser and comes back
     media: MediaSource | None = None  # without it there is no /media
     ops_token: str | None = None  # guards /health/actors and /metrics
     commit_deadline_s: float = 10.0  # longest wait of a hook for its commit, also past a hung-up sender

@@ -123,6 +123,8 @@ class Service:
                     intake=ports,
                     health=ports,
                     metrics=ports,
+                    accounts=AccountAdapter(self.settings, self.services),
+                    seals=Seals(self.services.box, time.time),
                     media=self._media(),
                     ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
                 )
