@@ -41,6 +41,7 @@ from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_edits import decide_edit
+from dealgram.actors.group_import import GroupImport
 from dealgram.actors.group_linking import GroupLinking
 from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
 from dealgram.actors.group_menu import GroupMenu
@@ -98,6 +99,7 @@ class GroupActor(OutboxActor):
         self._posting: Posting
         self._state: GroupState
         self._linking: GroupLinking
+        self._import: GroupImport
         self._menu: GroupMenu
         self._sending: Sending
         self._answers: GroupAnswers
@@ -123,6 +125,7 @@ class GroupActor(OutboxActor):
             )
             self._posting = Posting(self)
             self._linking = GroupLinking(self.context, self.services, self._state, self._posting)
+            self._import = GroupImport(self.context, self.services, self._state)
             self._menu = GroupMenu(self.services, self.account_id, self._state)
             self._sending = Sending(self, row.bot_id)
             self._answers = GroupAnswers(self.context, self.services, self._state, self._sending)
@@ -176,8 +179,14 @@ class GroupActor(OutboxActor):
         if incoming.migrate_from is not None:
             return self._migrate(incoming.chat_id, f"e{cause}")
         if edited:
+<<<<<<< HEAD
+            # Heard of first: an import that is decided on while the places are looked up has the new text itself.
+            self._import.heard_edit(incoming)
+            return decide_edit(self._state, incoming, await self._places(incoming))
+=======
             employee = around.employees.get(incoming.author.user_id or 0)
             return decide_edit(self._state, incoming, await self._places(incoming), employee)
+>>>>>>> de9fbc86a321e8e050d64a1dd8a0413324c1c98e
         if incoming.reply_to is not None:
             with self.context.dependency("database"):
                 known = await messages.by_telegram(
@@ -187,7 +196,9 @@ class GroupActor(OutboxActor):
                 around,
                 reply_is_relayed=any(row.direction == "out" for row in known),
             )
-        return decide_message(self._state, incoming, around)
+        decision = decide_message(self._state, incoming, around)
+        self._import.heard(incoming, decision)
+        return decision
 
     async def _places(self, incoming: Incoming) -> set[messages.Place]:
         """Where a message of the group stands in amoCRM, or is about to."""
@@ -275,7 +286,8 @@ class GroupActor(OutboxActor):
 
     async def _check_deal(self, body: CheckDeal, delivery: Delivery) -> Outcome:
         try:
-            return await self._menu.check_deal(body)
+            async with self._import.recalled(self._surroundings()) as past:
+                return await self._menu.check_deal(body, past)
         except Transient:
             if body.user_id and delivery.id not in self._told_to_wait:
                 self._told_to_wait.add(delivery.id)

@@ -16,6 +16,7 @@ from dealgram.actors.incoming import Incoming
 from dealgram.actors.names import GroupConversation, parse_conversation
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.persistence.messages import Place
+from dealgram.persistence.past import EDITED
 
 
 def decide_edit(
@@ -48,7 +49,3 @@ def is_served(state: GroupState, conversation: GroupConversation) -> bool:
     if conversation.deal_id is None:
         return bool(state.deals)
     return state.is_linked(conversation.deal_id)
-
-
-EDITED = "edited"
-"""The result of an entry that held an edit: an import finds the final text by it."""

@@ -11,6 +11,7 @@ import datetime as dt
 
 from dealgram.actors import deal_texts, menu, texts
 from dealgram.actors.bodies import AnswerPress, AttachDeal, CheckDeal, DetachDeal, EditMenu, HandlePress, Say
+from dealgram.actors.group_import import Past
 from dealgram.actors.group_messages import CHAT_LANE, group_line
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.link_policy import deal_state
@@ -62,8 +63,8 @@ class GroupMenu:
             case menu.CloseMenu():
                 return self._show(body, menu.Page(texts.MENU_CLOSED))
 
-    async def check_deal(self, body: CheckDeal) -> Outcome:
-        """Look a deal up and link it, or say why not."""
+    async def check_deal(self, body: CheckDeal, past: Past) -> Outcome:
+        """Look a deal up and link it, or say why not. A linked deal is given the last messages of the ``past``."""
         account = self._account()
         if self._state.is_linked(body.deal_id):
             name, link = self._state.deal_name(body.deal_id), account.deal_link(body.deal_id)
@@ -89,7 +90,7 @@ class GroupMenu:
         attach = NewBody(lane=f"deal-{body.deal_id}", body=AttachDeal(deal_id=body.deal_id))
         who = _who(body.user_id, body.user_name)
         note = deal_note(body.deal_id, deal_texts.linked_note(self._state.row.title, self._bot_name(), who))
-        return Outcome(rows=rows, todo=(done, line, attach, note))
+        return Outcome(rows=rows, todo=(done, line, *past.into(body.deal_id), attach, note))
 
     def unlink(self, deal_id: int, who: str = deal_texts.OPERATOR) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
         """Unlink a deal that is linked: a last line in its card, then the group's contact leaves it."""

@@ -23,6 +23,7 @@ from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.person_names import follow
 from dealgram.actors.plan import Policy, plan
 from dealgram.actors.registry import AccountInfo, BotInfo
+from dealgram.persistence.past import SAID
 from dealgram.persistence.records import Participant
 from dealgram.persistence.tables import Row
 
@@ -83,15 +84,17 @@ def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Deci
         return Decision(rows=more, todo=todo)
     if _is_command(incoming.text, around.bot.username):
         return Decision(todo=_menu(state, incoming))
-    todo = _posts(state, incoming, around)
+    todo = posts(state, incoming, around)
+    word = SAID if incoming.line else None
     answers_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
     if answers_bot or _mentions(incoming.text, around.bot.username):
         # A bare mention, or a late answer to the question for a deal, is for the bot alone; a sentence that mentions
         # the bot is also a word of the group.
         rest = re.sub(rf"@{re.escape(around.bot.username)}\b", "", incoming.text, flags=re.IGNORECASE).strip()
-        to_deals = todo if rest and not (answers_bot and looks_like_deal(rest)) else ()
-        return Decision(todo=(*to_deals, *_menu(state, incoming)))
-    return Decision(todo=todo)
+        if rest and not (answers_bot and looks_like_deal(rest)):
+            return Decision(todo=(*todo, *_menu(state, incoming)), result=word)
+        return Decision(todo=_menu(state, incoming))
+    return Decision(todo=todo, result=word)
 
 
 def group_lines(state: GroupState, text: str, cause: str, sent_at_ms: int) -> tuple[NewBody, ...]:
@@ -123,7 +126,8 @@ def post_text(author: Author, line: str, conversation: GroupConversation) -> str
     return f"{author.name}: {line}" if conversation.user_id is None else line
 
 
-def _posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
+def posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
+    """What brings a word of the group into its deals."""
     if not incoming.line:
         return ()
     employee = around.employees.get(speaker(incoming) or 0)
