@@ -1,7 +1,7 @@
 """A simulated amoCRM, held to the documentation: OAuth, REST v4, Chats API, and the people who work in it."""
 
 from dealgram.sandbox.amocrm.account import SimAccount
-from dealgram.sandbox.amocrm.conversations import ChatOption, FeedItem, SimChat, SimMessage, SimUnsorted
+from dealgram.sandbox.amocrm.conversations import BotAnswer, ChatOption, FeedItem, SimChat, SimMessage, SimUnsorted
 from dealgram.sandbox.amocrm.crm_hooks import CrmHookRecord
 from dealgram.sandbox.amocrm.events import Change, Subscription
 from dealgram.sandbox.amocrm.hook_faults import HookFaults
@@ -15,6 +15,7 @@ from dealgram.sandbox.amocrm.switches import Switches
 __all__ = [
     "AmoSimulator",
     "Attachment",
+    "BotAnswer",
     "Change",
     "ChatOption",
     "CrmHookRecord",

@@ -7,11 +7,11 @@ stays, marked, because amoCRM keeps it in the trash.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from dealgram.sandbox.amocrm.conversations import Participant, SimChat, SimMessage, SimTalk, SimUnsorted
+from dealgram.sandbox.amocrm.conversations import BotAnswer, Participant, SimChat, SimMessage, SimTalk, SimUnsorted
 from dealgram.sandbox.amocrm.ids import Ids
 from dealgram.sandbox.amocrm.records import (
     LOST,
@@ -32,6 +32,7 @@ from dealgram.sandbox.amocrm.records import (
 IncomingRule = Literal["open_deal", "new_deal", "unsorted"]
 ENTITIES = ("leads", "contacts")
 EVENTS_KEPT = 10_000
+ANSWERS_KEPT = 10_000
 
 
 class SimAccount:
@@ -45,6 +46,7 @@ class SimAccount:
         self.name = name
         self.amojo_id = ids.uuid()
         self.uuid = ids.uuid()
+        self.salesbot_id = ids.uuid()
         self.created_at = now
         self.is_paid = True
         self.is_installed = False
@@ -74,6 +76,7 @@ class SimAccount:
         self.messages_by_msgid: dict[str, SimMessage] = {}
         self.talks: dict[int, SimTalk] = {}
         self.unsorted: dict[str, SimUnsorted] = {}
+        self.bot_answers: OrderedDict[str, BotAnswer] = OrderedDict()
         self._accepted: deque[SimMessage] = deque()
         self._message_cap = message_cap
         self._arrivals = 0
@@ -301,6 +304,12 @@ class SimAccount:
             self.messages.pop(oldest.id, None)
             if oldest.msgid is not None:
                 self.messages_by_msgid.pop(oldest.msgid, None)
+
+    def keep_answer(self, question_id: str, answer: BotAnswer) -> None:
+        """What a client answered to a Salesbot's question; the oldest are forgotten."""
+        self.bot_answers[question_id] = answer
+        if len(self.bot_answers) > ANSWERS_KEPT:
+            self.bot_answers.popitem(last=False)
 
     def tag(self, entity: str, name: str) -> int:
         known = self.tags[entity]

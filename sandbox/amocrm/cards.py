@@ -14,6 +14,8 @@ from typing import Literal
 from dealgram.sandbox.amocrm import chronicle, duplicates
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.conversations import (
+    BotAnswer,
+    BotQuestion,
     ChatOption,
     FeedItem,
     Participant,
@@ -66,9 +68,21 @@ def show(world: World, account: SimAccount, message: SimMessage, *, lead_id: int
         chronicle.talk_changed(world, account, talk)
     author = account.users_by_amojo.get(message.sender.uuid)
     chronicle.chat_message(world, account, message, author.id if author is not None else chronicle.ROBOT)
+    if chat.bot_waits is not None and message.direction == "in" and not message.silent:
+        _answer_bot(world, account, message, chat.bot_waits)
     if chat.unsorted_uid is not None and message.direction == "in":
         account.unsorted[chat.unsorted_uid].last_text = message.content.get("text", "")
     world.events.publish("message", account_id=account.id, lead_id=talk.lead_id, chat_uuid=chat.uuid)
+
+
+def _answer_bot(world: World, account: SimAccount, message: SimMessage, question: BotQuestion) -> None:
+    """The Salesbot that waits goes on with the client's next message, whatever it is."""
+    message.chat.bot_waits = None
+    text = message.content.get("text", "")
+    exact = world.switches.button_match == "exact"
+    same = (one for one in question.labels if one == text or (not exact and one.casefold() == text.strip().casefold()))
+    answer = BotAnswer(text=text, button=next(same, None), amo_id=message.id)
+    account.keep_answer(question.message_id, answer)
 
 
 def _bind(

@@ -75,6 +75,23 @@ class SimMessage:
     reactions: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotQuestion:
+    """A Salesbot's message with text buttons, which waits for the client's next message."""
+
+    message_id: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotAnswer:
+    """What the client wrote next; `button` is the one whose text it is, None when it is none's."""
+
+    text: str
+    button: str | None
+    amo_id: str
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class SimChat:
     """A chat. `client` is the participant whom answers go to, `title` its name as first given for this chat."""
@@ -90,6 +107,7 @@ class SimChat:
     talk: SimTalk | None = None
     unsorted_uid: str | None = None
     typing_until: float = 0.0
+    bot_waits: BotQuestion | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -23,7 +23,7 @@ from dealgram.sandbox.amocrm.world import World
 from dealgram.sandbox.post import post_whole
 
 USER_AGENT = "amoCRM amoJo/1.0"
-_HOOKS_KEPT = 5000
+_HOOKS_KEPT = 20_000
 _QUEUE_LIMIT = 20_000
 _SIDE_BY_SIDE = 16
 

@@ -1,4 +1,4 @@
-"""What people do in amoCRM that the integration hears of: answering, typing, reacting (amoCRM contract §9).
+"""What people and bots do in amoCRM that the integration hears of: writing, typing, reacting (amoCRM contract §9, §17).
 
 Owns the bodies of the hooks of version 2. Promises: an answer is in the feed with the status "sent" before its hook
 is queued, so that a delivery status always finds its message.
@@ -6,18 +6,19 @@ is queued, so that a delivery status always finds its message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dealgram.sandbox.amocrm import cards
 from dealgram.sandbox.amocrm.account import SimAccount
-from dealgram.sandbox.amocrm.conversations import Author, SimChat, SimMessage
+from dealgram.sandbox.amocrm.conversations import Author, BotQuestion, SimChat, SimMessage
 from dealgram.sandbox.amocrm.hooks import HookSender
-from dealgram.sandbox.amocrm.records import SimUser
+from dealgram.sandbox.amocrm.records import SimTemplate, SimUser
 from dealgram.sandbox.amocrm.world import World
 
 TYPING_S = 5
+Buttons = Sequence[Sequence[dict[str, str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +32,47 @@ class Attachment:
     thumbnail: str = ""
 
 
-def answer(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTemplate:
+    """A chat template with the markers that were replaced in it."""
+
+    template: SimTemplate
+    params: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        text = self.template.content
+        for key, value in self.params.items():
+            text = text.replace(key, value)
+        return text
+
+    @property
+    def buttons(self) -> Buttons:
+        """The template's own, one in a row."""
+        return [[{name: str(one[name]) for name in ("text", "url") if name in one}] for one in self.template.buttons]
+
+
+def write(
     world: World,
     hooks: HookSender,
     account: SimAccount,
     chat: SimChat,
-    user: SimUser,
+    sender: Author,
     text: str,
     *,
     reply_to: SimMessage | None = None,
     attachments: Sequence[Attachment] = (),
-    buttons: Sequence[Sequence[dict[str, str]]] = (),
+    buttons: Buttons = (),
+    template: UsedTemplate | None = None,
     lead_id: int | None = None,
 ) -> list[SimMessage]:
-    """Writes as a manager: one message, or one per attachment, the text with the first. Queues their hooks."""
-    sender = Author(uuid=account.open_chats(user), name=user.name)
+    """Writes as a manager or as a bot: one message, or one per attachment, the text, the buttons and the template with
+    the first. Queues their hooks. Raises ValueError for buttons of two kinds.
+    """
+    if template is not None:
+        text, buttons = text or template.text, buttons or template.buttons
+    if len({"url" in button for row in buttons for button in row}) > 1:
+        raise ValueError("text buttons and buttons with links cannot stand in one message")
     parts: list[dict[str, Any]] = [{"type": "text", "text": text}]
     if attachments:
         parts = [
@@ -64,7 +91,7 @@ def answer(
         parts = [{**part, "media_group_id": group} for part in parts]
     client = chat.client
     written: list[SimMessage] = []
-    for content in parts:
+    for index, content in enumerate(parts):
         milliseconds = int(world.now() * 1000)
         message = SimMessage(
             id=world.ids.uuid(),
@@ -85,15 +112,33 @@ def answer(
         )
         account.accept(message)
         cards.show(world, account, message, lead_id=lead_id)
-        markup = {"mode": "inline", "buttons": [list(row) for row in buttons]} if buttons else None
-        hooks.queue(
-            account,
-            kind="message",
-            subject=message.id,
-            chat_uuid=chat.uuid,
-            content={"message": _message_hook(world, account, message, reply_to, markup)},
-        )
+        is_first = index == 0
+        markup = {"mode": "inline", "buttons": [list(row) for row in buttons]} if buttons and is_first else None
+        hook = _message_hook(world, account, message, reply_to, markup)
+        if template is not None and is_first:
+            hook["message"]["template"] = _shown_template(template)
+        hooks.queue(account, kind="message", subject=message.id, chat_uuid=chat.uuid, content={"message": hook})
         written.append(message)
+    return written
+
+
+def _shown_template(used: UsedTemplate) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": used.template.id}
+    if used.template.external_id:
+        shown["external_id"] = used.template.external_id
+    params = [{"key": key, "value": value} for key, value in used.params.items()]
+    return shown | {"content": used.template.content, "params": params}
+
+
+def salesbot(
+    world: World, hooks: HookSender, account: SimAccount, chat: SimChat, text: str, **more: Any
+) -> list[SimMessage]:
+    """Writes as the Salesbot, who is no user; after text buttons it waits for the client's next message."""
+    written = write(world, hooks, account, chat, Author(uuid=account.salesbot_id, name="Salesbot"), text, **more)
+    template: UsedTemplate | None = more.get("template")
+    rows: Buttons = more.get("buttons") or (template.buttons if template is not None else ())
+    labels = tuple(button["text"] for row in rows for button in row if "url" not in button)
+    chat.bot_waits = BotQuestion(message_id=written[0].id, labels=labels) if labels else None
     return written
 
 

@@ -26,11 +26,10 @@ class Switches:
     sender_rendering: Literal["per_message", "first"] = "per_message"  # point 9
     chat_lead: Literal["latest_lead", "every_lead"] = "latest_lead"  # point 10, section 12a
     fetch_avatars: bool = False  # point 18: each new address of a participant's picture is fetched, once and soon
-    incoming_rule: Literal["open_deal", "new_deal", "unsorted"] = (
-        "open_deal"  # section 12: what becomes of a message of
-    )
-    # a known contact. open_deal: to the open deal, else a new one; new_deal: every new talk is a new deal; unsorted: to
-    # the open deal, else an unsorted. `account.incoming_rule` sets it for one account.
+    # Section 12: what becomes of a message of a known contact. open_deal: it goes to the open deal, else a new one;
+    # new_deal: every new talk is a new deal; unsorted: to the open deal, else among the unsorted.
+    # `account.incoming_rule` sets it for one account.
+    incoming_rule: Literal["open_deal", "new_deal", "unsorted"] = "open_deal"
     unknown_source: Literal["default", "integration"] = "default"  # section 10: the documentation says both
     text_limit: int | None = None  # point 18, characters
     outgoing_unsorted: bool = False  # point 20: may a non-silent import by a manager make an unsorted
@@ -41,6 +40,7 @@ class Switches:
     unknown_quote: Literal["refuse", "ignore"] = "refuse"  # `reply_to` that names no message of the same chat
     visibility_delay_s: float = 0.0  # section 5: accepted is not yet visible; on trio's clock, needs `run`
     history_window_s: float | None = 86_400.0  # section 7: a card shows messages from 24 h before the deal; None is all
+    button_match: Literal["exact", "lenient"] = "exact"  # section 17: how `wait_answer` compares a text with a button
     hook_newline: bool = False  # section 9: the body ends with a newline that is not signed
     hook_timeout_s: float = 5.0
 
