@@ -179,14 +179,10 @@ class GroupActor(OutboxActor):
         if incoming.migrate_from is not None:
             return self._migrate(incoming.chat_id, f"e{cause}")
         if edited:
-<<<<<<< HEAD
             # Heard of first: an import that is decided on while the places are looked up has the new text itself.
             self._import.heard_edit(incoming)
-            return decide_edit(self._state, incoming, await self._places(incoming))
-=======
             employee = around.employees.get(incoming.author.user_id or 0)
             return decide_edit(self._state, incoming, await self._places(incoming), employee)
->>>>>>> de9fbc86a321e8e050d64a1dd8a0413324c1c98e
         if incoming.reply_to is not None:
             with self.context.dependency("database"):
                 known = await messages.by_telegram(

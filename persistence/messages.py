@@ -11,14 +11,9 @@ from dealgram.persistence.tables import row_of
 from dealgram.persistence.text import clean
 from dealgram.runtime import Address
 
-<<<<<<< HEAD
 INCOMING = "amo.message"
 POSTS = (INCOMING, "amo.mirror", "amo.employee")
 """The kinds of outbox rows that bring a Telegram message into a conversation; all but the first are outgoing."""
-=======
-POSTS = ("amo.message", "amo.mirror", "amo.employee")
-"""The kinds of outbox rows that bring a Telegram message into a conversation: incoming, then two that are outgoing."""
->>>>>>> de9fbc86a321e8e050d64a1dd8a0413324c1c98e
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +38,8 @@ async def places(
         " FROM wanted JOIN messages AS m USING (chat_id, message_id) WHERE m.account_id = $1 AND m.bot_id = $2"
         " UNION SELECT chat_id, message_id, p.body ->> 'conversation', p.body ->> 'msgid', p.is_outgoing"
         # json and not jsonb, which refuses texts with a NUL
-<<<<<<< HEAD
         " FROM (SELECT convert_from(o.body, 'UTF8')::json AS body, o.kind <> $8 AS is_outgoing FROM outbox AS o"
         "  WHERE o.address_kind = $5 AND o.address_key = $6 AND o.state = 'pending' AND o.kind = ANY($7::text[])) AS p"
-=======
-        " FROM (SELECT convert_from(o.body, 'UTF8')::json AS body, o.kind <> $7 AS is_outgoing FROM outbox AS o"
-        "  WHERE o.address_kind = $5 AND o.address_key = $6 AND o.state = 'pending' AND o.kind IN ($7, $8, $9)) AS p"
->>>>>>> de9fbc86a321e8e050d64a1dd8a0413324c1c98e
         " JOIN wanted ON chat_id = (p.body ->> 'chat_id')::bigint AND message_id = (p.body ->> 'message_id')::bigint",
         account_id,
         bot_id,

@@ -112,12 +112,10 @@ CREATE TABLE contact_claims (
 CREATE INDEX conversations_unclaimed ON conversations (account_id, chat_uuid)
     WHERE contact_id IS NULL AND group_id IS NULL AND ready;
 
-<<<<<<< HEAD
+-- An employee is told once that what they write to a bot in private is nobody's message to the company.
+ALTER TABLE persons ADD COLUMN told_employee boolean NOT NULL DEFAULT false;
+
 -- What was said in a group, for the import into a deal that is linked later (see past.py).
 CREATE INDEX inbox_said ON inbox (address_key, id) WHERE address_kind = 'group' AND result IN ('said', 'edited');
 CREATE INDEX outbox_answers ON outbox (address_key, id)
     WHERE address_kind = 'group' AND kind = 'tg.answer' AND (state = 'unknown' OR (state = 'done' AND error IS NULL));
-=======
--- An employee is told once that what they write to a bot in private is nobody's message to the company.
-ALTER TABLE persons ADD COLUMN told_employee boolean NOT NULL DEFAULT false;
->>>>>>> de9fbc86a321e8e050d64a1dd8a0413324c1c98e
