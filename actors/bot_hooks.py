@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import structlog
 
+from dealgram.actors.bot_troubles import OF_WEBHOOK
+from dealgram.actors.bot_webhook import is_ours, keep_webhook
+from dealgram.actors.polling import note_revoked
 from dealgram.actors.services import Services
 from dealgram.gateways.errors import Unauthorised
-from dealgram.gateways.telegram import ALLOWED_UPDATES
 from dealgram.persistence import bots
 from dealgram.persistence.records import Bot
 
@@ -24,22 +26,20 @@ async def hooked(services: Services, account_id: int) -> list[Bot]:
 
 
 async def restore_webhooks(services: Services, account_id: int) -> str:
-    """Give every such bot its webhook (again); says how many bots there are.
+    """Give every such bot its webhook (again), unless another service has taken the bot; says how many bots there are.
 
     Raises:
         GatewayError: Telegram did not do it; call again.
     """
     for bot in await hooked(services, account_id):
-        if services.public_url is None:
-            break
+        calls, secret = services.telegram.bot(services.box.open(bot.token)), services.box.open(bot.webhook_secret)
         try:
-            await services.telegram.bot(services.box.open(bot.token)).set_webhook(
-                f"{services.public_url}/telegram/{bot.webhook_key}",
-                secret_token=services.box.open(bot.webhook_secret),
-                allowed_updates=ALLOWED_UPDATES,
-            )
+            troubles = await keep_webhook(services.db, calls, bot, secret=secret, public_url=services.public_url)
         except Unauthorised:
             log.warning("Telegram refuses the token of a bot", bot=bot.bot_id)
+            await note_revoked(services.db, bot)
+        else:
+            await bots.note_troubles(services.db, account_id, bot.bot_id, troubles, OF_WEBHOOK)
     connected = [bot for bot in await bots.for_account(services.db, account_id) if bot.status == "active"]
     return f"Подключено ботов: {len(connected)}."
 
@@ -55,6 +55,8 @@ async def drop_webhook(services: Services, account_id: int, bot_id: int) -> None
         if bot.bot_id != bot_id or (account is not None and account.row.status != "uninstalled"):
             continue
         try:
-            await services.telegram.bot(services.box.open(bot.token)).delete_webhook()
+            calls = services.telegram.bot(services.box.open(bot.token))
+            if is_ours((await calls.get_webhook_info()).url, (bot.webhook_key,)):
+                await calls.delete_webhook()
         except Unauthorised:
             log.info("the token of a bot is no longer good, so it has no webhook", bot=bot_id)

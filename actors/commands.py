@@ -40,7 +40,11 @@ class ContactChanged(msgspec.Struct, frozen=True, kw_only=True, tag="contact"):
     contact_id: int
 
 
-Command = LinkDeal | UnlinkDeal | DealChanged | ContactChanged
+class BotRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="bot removed"):
+    """The group's bot was disconnected from the account: its links end."""
+
+
+Command = LinkDeal | UnlinkDeal | DealChanged | ContactChanged | BotRemoved
 
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 
@@ -54,6 +58,11 @@ def command_entry(account_id: int, address: Address, command: Command, *, key: s
         source_key=key or secrets.token_hex(16),
         payload=msgspec.json.encode(command),
     )
+
+
+def encode_command(command: Command) -> bytes:
+    """A command as the payload of an inbox entry."""
+    return msgspec.json.encode(command)
 
 
 def read_command(payload: bytes) -> Command:

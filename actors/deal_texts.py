@@ -16,6 +16,7 @@ _CAUSES = {
     "deal_deleted": "сделка удалена",
     "deal_merged": "сделка объединена с другой",
     "deal_moved": "сделка перенесена в другую воронку",
+    "bot_removed": "бот был отключён от amoCRM",
 }
 _RETURNS = {
     "deal_restored": "сделка восстановлена",
@@ -147,6 +148,14 @@ def bot_removed_note(title: str, bot: str) -> str:
     return (
         f"⛔ Бота @{bot} удалили из Telegram-группы {quoted(title)}: сообщения больше не передаются. "
         "Верните бота в группу, и связь продолжит работать."
+    )
+
+
+def bot_disconnected_note(title: str, bot: str) -> str:
+    """The bot was disconnected from the account, and the link ended."""
+    return (
+        f"⛔ Бот @{bot} отключён от amoCRM: связь этой сделки с Telegram-группой {quoted(title)} завершена. "
+        "Если бота подключат снова, группу нужно связать заново."
     )
 
 

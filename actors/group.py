@@ -37,13 +37,18 @@ from dealgram.actors.bodies import (
     Say,
     SendAnswer,
 )
-from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.commands import BotRemoved, Command, LinkDeal, UnlinkDeal, read_command
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_edits import decide_edit
 from dealgram.actors.group_import import GroupImport
 from dealgram.actors.group_linking import GroupLinking
-from dealgram.actors.group_membership import decide_membership, decide_own_membership, decide_upgrade
+from dealgram.actors.group_membership import (
+    decide_disconnection,
+    decide_membership,
+    decide_own_membership,
+    decide_upgrade,
+)
 from dealgram.actors.group_menu import GroupMenu
 from dealgram.actors.group_messages import (
     CHAT_LANE,
@@ -215,6 +220,8 @@ class GroupActor(OutboxActor):
             case LinkDeal(deal_id=deal_id):
                 if self._state.is_linked(deal_id):
                     return Decision(result="already linked")
+                if self.services.registry.bot_of(self.account_id, self._state.row.bot_id) is None:
+                    return Decision(result="the bot is not connected")
                 check = CheckDeal(deal_id=deal_id, user_id=0, user_name="")
                 return Decision(todo=(NewBody(lane=check_lane(deal_id), body=check),), result="checking")
             case UnlinkDeal(deal_id=deal_id):
@@ -222,6 +229,9 @@ class GroupActor(OutboxActor):
                     return Decision(result="not linked")
                 rows, todo = self._menu.unlink(deal_id)
                 return Decision(rows=rows, todo=(self._menu.unlinked_message(deal_id), *todo), result="unlinked")
+            case BotRemoved():
+                now = now_ms(self.services)
+                return decide_disconnection(self._state, self._bot(), f"off{now}", now)
 
     # Deliveries
 

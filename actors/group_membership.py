@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from dealgram.actors import deal_texts, texts
-from dealgram.actors.bodies import Say
-from dealgram.actors.group_messages import CHAT_LANE, group_lines
+from dealgram.actors.bodies import DetachDeal, Say
+from dealgram.actors.group_messages import CHAT_LANE, group_line, group_lines
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.menu import main_buttons
-from dealgram.actors.notes import deal_notes
+from dealgram.actors.notes import deal_note, deal_notes
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.registry import BotInfo
 from dealgram.gateways.telegram import MembershipChanged
@@ -71,3 +71,17 @@ def decide_upgrade(state: GroupState, chat_id: int, cause: str, now_ms: int) -> 
     lines = group_lines(state, texts.group_upgraded_line(state.row.title), cause, now_ms)
     notes = deal_notes(state.deals, deal_texts.upgraded_note(state.row.title))
     return Decision(rows=rows, todo=(*lines, *notes))
+
+
+def decide_disconnection(state: GroupState, bot: BotInfo, cause: str, now_ms: int) -> Decision:
+    """The bot was disconnected from the account: every deal gets a last line and loses the group; the group, which
+    the account has no voice in any more, hears nothing. The bot's place in the group is Telegram's matter and stays."""
+    rows: list[Row] = []
+    todo: list[NewBody] = []
+    note = deal_texts.bot_disconnected_note(state.row.title, bot.username)
+    for deal_id in state.deals:
+        line = group_line(state, deal_id, texts.bot_disconnected_line(state.row.title), cause, now_ms)
+        # The contact leaves after the last line, in the same lane.
+        todo += [line, NewBody(lane=line.lane, body=DetachDeal(deal_id=deal_id)), deal_note(deal_id, note)]
+        rows += state.change_link(deal_id, status="unlinked", reason="bot_removed")
+    return Decision(rows=tuple(rows), todo=tuple(todo), result=f"unlinked: {len(rows)}")

@@ -47,10 +47,6 @@ ADMINISTRATOR_OF_GROUP = "Администратор группы"
 MANAGER = "Менеджер"
 UNCONFIRMED_PREFIX = "⚠️ Доставка в группу не подтверждена"
 
-COMMANDS = (("menu", "Сделки, с которыми связана группа"),)
-BOT_DESCRIPTION = "Напишите нам: ответим здесь же, в Telegram."
-BOT_SHORT_DESCRIPTION = "Бот для связи с нашей командой"
-
 REASON_UNKNOWN_OUTCOME = (
     "Связь с Telegram прервалась во время отправки. Сообщение могло дойти: проверьте в чате, прежде чем повторять"
 )
@@ -245,6 +241,11 @@ def bot_promoted_line(title: str, *, administrator: bool) -> str:
         if administrator
         else f"⚠️ Бот больше не администратор группы {quoted(title)} и может видеть не все сообщения."
     )
+
+
+def bot_disconnected_line(title: str) -> str:
+    """The bot of a group was disconnected from the account."""
+    return f"⛔ Бот группы {quoted(title)} отключён от amoCRM: связь с группой завершена."
 
 
 def group_upgraded_line(title: str) -> str:

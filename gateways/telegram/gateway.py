@@ -16,6 +16,7 @@ import msgspec
 from telegram import (
     BotCommand,
     BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeDefault,
@@ -85,6 +86,7 @@ COMMAND_SCOPES: dict[str, Callable[[], BotCommandScope]] = {
     "default": BotCommandScopeDefault,
     "private": BotCommandScopeAllPrivateChats,
     "groups": BotCommandScopeAllGroupChats,
+    "administrators": BotCommandScopeAllChatAdministrators,
 }
 
 
@@ -262,19 +264,29 @@ class BotCalls:
         """Owner and administrators, without other bots."""
         return await _call("getChatAdministrators", lambda: self._bot.get_chat_administrators(chat_id), list[Member])
 
-    async def set_commands(self, commands: Sequence[tuple[str, str]], *, scope: str = "default") -> None:
-        """Sets the command menu: pairs of command and description; `scope` is a key of COMMAND_SCOPES."""
+    async def set_commands(
+        self, commands: Sequence[tuple[str, str]], *, scope: str = "default", language: str | None = None
+    ) -> None:
+        """Sets the command menu: pairs of command and description; `scope` is a key of COMMAND_SCOPES.
+
+        Args:
+            language: for people whose Telegram speaks it (two letters); None for all who have no menu of their own.
+        """
         entries = [BotCommand(command, description) for command, description in commands]
         where = COMMAND_SCOPES[scope]()
-        await _call("setMyCommands", lambda: self._bot.set_my_commands(entries, scope=where), object)
+        await _call(
+            "setMyCommands", lambda: self._bot.set_my_commands(entries, scope=where, language_code=language), object
+        )
 
-    async def set_description(self, text: str) -> None:
-        """What an empty chat with the bot shows; up to 512 characters."""
-        await _call("setMyDescription", lambda: self._bot.set_my_description(text), object)
+    async def set_description(self, text: str, *, language: str | None = None) -> None:
+        """What an empty chat with the bot shows; up to 512 characters. `language` as in `set_commands`."""
+        await _call("setMyDescription", lambda: self._bot.set_my_description(text, language_code=language), object)
 
-    async def set_short_description(self, text: str) -> None:
-        """What the bot's profile shows; up to 120 characters."""
-        await _call("setMyShortDescription", lambda: self._bot.set_my_short_description(text), object)
+    async def set_short_description(self, text: str, *, language: str | None = None) -> None:
+        """What the bot's profile shows; up to 120 characters. `language` as in `set_commands`."""
+        await _call(
+            "setMyShortDescription", lambda: self._bot.set_my_short_description(text, language_code=language), object
+        )
 
     async def set_webhook(
         self,

@@ -197,6 +197,16 @@ class IntakeMethods:
         self._signal(intake)
         return Described(result=True, description="Webhook was set")
 
+    def set_by_hand(self, bot: SimBot, url: str) -> None:
+        """Another holder of the token sets a webhook, or takes it off: nothing of it is a call of ours."""
+        intake = self.of(bot)
+        if not url:
+            self._remove(intake, drop=False)
+            return
+        intake.end_poll(WEBHOOK_SET_MEANWHILE)
+        intake.webhook = Webhook(url, "", DEFAULT_CONNECTIONS)
+        self._signal(intake)
+
     def delete_webhook(self, bot: SimBot, call: DeleteWebhook) -> Described:
         return self._remove(self.of(bot), drop=call.drop_pending_updates)
 

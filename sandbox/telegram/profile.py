@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -22,6 +23,14 @@ _CAPABILITIES = (
     "supports_join_request_queries",
 )
 _MAX_COMMANDS = 100
+
+
+_SCOPES = frozenset(
+    {"default", "all_private_chats", "all_group_chats", "all_chat_administrators"}
+)  # those of a single chat are not simulated
+_COMMAND = re.compile(r"[a-z0-9_]{1,32}")
+_LANGUAGE = re.compile(r"[a-z]{2}")
+_LIMITS = {"name": 64, "description": 512, "short_description": 120}
 
 
 class Commands(msgspec.Struct, kw_only=True):
@@ -70,21 +79,27 @@ class Profile:
     def get_me(self, bot: SimBot, call: NoParameters) -> Json:
         return (
             bot.as_user()
-            | {"can_join_groups": True, "can_read_all_group_messages": not bot.privacy_mode}
+            | {"can_join_groups": bot.can_join_groups, "can_read_all_group_messages": not bot.privacy_mode}
             | dict.fromkeys(_CAPABILITIES, False)
         )
 
     def set_commands(self, bot: SimBot, call: SetMyCommands) -> bool:
+        _check_language(call.language_code)
+        if call.scope.get("type") not in _SCOPES:
+            raise bad_request("unsupported bot command scope specified")
         if len(call.commands) > _MAX_COMMANDS:
             raise bad_request("BOT_COMMANDS_TOO_MUCH")
         for command in call.commands:
-            name = command["command"]
-            if not (name.isascii() and name == name.lower() and name.replace("_", "a").isalnum()):
+            name = command["command"].removeprefix("/")
+            if not 1 <= len(command["description"]) <= 256:
+                raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+            if not _COMMAND.fullmatch(name):
                 raise bad_request("BOT_COMMAND_INVALID")
         bot.commands[call.key()] = call.commands
         return True
 
     def get_commands(self, bot: SimBot, call: Commands) -> list[Json]:
+        """The list of this very scope and language; what a person sees is looked for in wider ones by their app."""
         return bot.commands.get(call.key(), [])
 
     def delete_commands(self, bot: SimBot, call: Commands) -> bool:
@@ -92,9 +107,10 @@ class Profile:
         return True
 
     def set_name(self, bot: SimBot, call: SetMyName) -> bool:
+        done = _set(bot, "name", call.language_code, call.name)
         if call.name and not call.language_code:
             bot.name = call.name
-        return _set(bot, "name", call.language_code, call.name)
+        return done
 
     def get_name(self, bot: SimBot, call: Language) -> Json:
         return {"name": _get(bot, "name", call.language_code) or bot.name}
@@ -112,7 +128,16 @@ class Profile:
         return {"short_description": _get(bot, "short_description", call.language_code)}
 
 
+def _check_language(code: str) -> None:
+    """Empty, or two letters as ISO 639-1 has them (Bot API: setMyCommands)."""
+    if code and not _LANGUAGE.fullmatch(code):
+        raise bad_request("invalid language code specified")
+
+
 def _set(bot: SimBot, what: str, language: str, value: str) -> bool:
+    _check_language(language)
+    if len(value) > _LIMITS[what]:
+        raise bad_request(f"{what.replace('_', ' ')} is too long")
     if value:
         bot.profile[what, language] = value
     else:

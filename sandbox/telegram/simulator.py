@@ -1,9 +1,10 @@
 """The simulated Telegram as one object: an app for bots, control methods for people, and a record of what went wrong.
 
 Start here. `app` serves the Bot API, `run` delivers to webhooks, the control methods (in `group_controls.py` and
-`people_controls.py`) act as the people do. What Telegram itself does is in `cloud.py`, the methods of the Bot API are
-in `sending.py`, `chats.py`, `files.py`, `profile.py` and `intake.py`. Written from the documentation and the server's
-published source, not from our client. Everything is in memory and bounded.
+`people_controls.py`) act as the people do, those in `botfather.py` as the bots' owners. What Telegram itself does is in
+`cloud.py`, the methods of the Bot API are in `sending.py`, `chats.py`, `files.py`, `profile.py` and `intake.py`. It was
+written from the documentation and the server's published source, not from our client. Everything is in memory and
+bounded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from quart_trio import QuartTrio
 from dealgram.sandbox.faults import FaultPlan, Order, When
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.telegram.api import BotApi, LoggedCall
+from dealgram.sandbox.telegram.botfather import BotFather
 from dealgram.sandbox.telegram.chats import Chats
 from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import ApiError
@@ -40,7 +42,7 @@ _MAX_VIOLATIONS = 1000
 _WEBHOOK_CONNECTIONS = 200
 
 
-class TelegramSimulator(GroupControls, PeopleControls):
+class TelegramSimulator(GroupControls, PeopleControls, BotFather):
     """See the module.
 
     `now` gives Unix seconds; waiting is on trio's clock, so with a MockClock give a `now` that follows it. `rng`
@@ -141,14 +143,6 @@ class TelegramSimulator(GroupControls, PeopleControls):
 
     def add_person(self, first_name: str, last_name: str | None = None, username: str | None = None) -> SimUser:
         return self._cloud.add_person(first_name, last_name, username)
-
-    def set_privacy(self, bot: SimBot, *, on: bool) -> None:
-        """/setprivacy: getMe shows it at once; in a group it counts only after the bot was removed and added again."""
-        bot.privacy_mode = on
-
-    def revoke_token(self, bot: SimBot) -> str:
-        """/revoke: the old token gets 401 from now on; returns the new one."""
-        return self._cloud.world.revoke_token(bot)
 
     def refuse(
         self,

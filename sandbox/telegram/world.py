@@ -74,6 +74,7 @@ class SimBot:
     username: str
     name: str
     privacy_mode: bool = False
+    can_join_groups: bool = True
     revoked: bool = False
     next_message_id: int = 1
     profile: dict[tuple[str, str], str] = field(default_factory=dict)

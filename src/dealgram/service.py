@@ -24,6 +24,7 @@ from dealgram.account_adapter import AccountAdapter
 from dealgram.actors.account import AccountActor
 from dealgram.actors.asking import AccountTokens
 from dealgram.actors.bot import BotActor
+from dealgram.actors.bot_checkup import BotCheckups
 from dealgram.actors.bot_connection import BotConnector
 from dealgram.actors.group import GroupActor
 from dealgram.actors.installing import InstallationActor
@@ -93,6 +94,11 @@ class Service:
         self.intake = intake
         self.pollers = pollers
         self.lag = lag
+        self.checkups = BotCheckups(
+            services,
+            every_s=settings.bot_check_s,
+            public_url=settings.public_url if settings.intake == "webhook" else None,
+        )
         self.draining = False
         self._troubles = TroubleRecorder(services.db)
         services.gates.on_trouble = self._troubles.note
@@ -146,6 +152,7 @@ class Service:
                 await nursery.start(self._listen, dead_letters.WAKE_CHANNEL, self._on_wake)
                 async with trio.open_nursery() as intake:
                     intake.start_soon(self.pollers.run, name="pollers")
+                    intake.start_soon(self.checkups.run, name="check-ups of bots")
                     task_status.started(bound)
                     await self._stop.wait()
                     log.info("stopping")

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     journal_keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         7, description="Days for which finished journal rows are kept."
     )
+    bot_check_s: Seconds = Field(3600.0, description="Seconds between looks at each bot's token, name and webhook.")
     mailbox_size: Annotated[int, Field(ge=1, le=100_000)] = Field(256, description="Messages an actor holds in memory.")
     idle_after_s: Seconds = Field(900.0, description="Seconds of idleness after which an actor leaves the memory.")
 

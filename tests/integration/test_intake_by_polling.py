@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import urllib.request
 
 import trio
 
+from dealgram.actors import bot_troubles
 from dealgram.persistence import bots, records
 from dealgram.ports import ServicePorts
 from dealgram.runtime import ActorState
+from dealgram.sandbox.telegram.errors import OTHER_POLL
 
 
 def pollers(stage) -> dict[str, ActorState]:
     return {actor.address.key: actor.state for actor in ServicePorts(stage.service).actors(kind="poller").actors}
+
+
+async def stored(stage, bot):
+    return await bots.get(stage.service.services.db, bot.id)
 
 
 async def eventually(condition) -> None:
@@ -47,21 +52,55 @@ async def test_a_revoked_token_ends_the_polling_of_that_bot_alone_and_stays_in_s
     assert pollers(stage)[str(revoked.id)] is ActorState.FAILED
 
 
-async def test_a_webhook_that_somebody_set_is_taken_off_and_nothing_is_lost(stage):
+async def test_a_webhook_that_somebody_set_is_shown_waited_for_and_nothing_is_lost(stage):
     bot = stage.world.sales_bot
     await eventually(lambda: len(pollers(stage)) == 2)
-    url = f"http://127.0.0.1:{stage.playground.telegram_port}/bot{bot.token}/setWebhook"
-
-    def set_webhook() -> None:
-        body = json.dumps({"url": "http://127.0.0.1:9/elsewhere"}).encode()
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.status == 200
-
-    await trio.to_thread.run_sync(set_webhook)
+    stage.telegram.take_bot(bot, "https://elsewhere.example/hook/secret")
+    await eventually(lambda: pollers(stage)[str(bot.id)] is ActorState.BACKING_OFF)
+    with trio.fail_after(30):
+        while bot_troubles.FOREIGN_WEBHOOK not in (await stored(stage, bot)).troubles:  # noqa: ASYNC110
+            await trio.sleep(0.02)
+    (shown,) = ServicePorts(stage.service).actors(key_contains=str(bot.id), kind="poller").actors
+    assert "elsewhere.example" in shown.last_error.message
+    assert "secret" not in shown.last_error.message
     stage.telegram.write(stage.world.igor, bot, "Не потеряйте меня")
+    assert stage.telegram.webhook_of(bot) == "https://elsewhere.example/hook/secret"
+    stage.telegram.take_bot(bot, "")
+    # Any change of the tables lets the poller look again before its minute is over.
+    await stage.service.services.db.execute("UPDATE bots SET updated_at = now() WHERE bot_id = $1", bot.id)
+    await stage.service.refresh()
     await stage.in_card(stage.world.igor, "Не потеряйте меня", bot)
     assert pollers(stage)[str(bot.id)] is ActorState.RUNNING
+    with trio.fail_after(30):
+        while (await stored(stage, bot)).troubles:  # noqa: ASYNC110
+            await trio.sleep(0.02)
+
+
+async def test_a_webhook_of_our_own_that_was_left_behind_is_taken_off(stage):
+    bot = stage.world.sales_bot
+    row = await stored(stage, bot)
+    await eventually(lambda: len(pollers(stage)) == 2)
+    stage.telegram.take_bot(bot, f"https://before.example/telegram/{row.webhook_key}")
+    stage.telegram.write(stage.world.igor, bot, "Не потеряйте меня")
+    await stage.in_card(stage.world.igor, "Не потеряйте меня", bot)
+    assert stage.telegram.webhook_of(bot) == ""
+    assert (await stored(stage, bot)).troubles == {}
+
+
+async def test_another_poller_is_shown_as_trouble_until_it_is_gone(stage, monkeypatch):
+    bot = stage.world.sales_bot
+    monkeypatch.setattr("dealgram.actors.polling.OTHER_POLLER_PAUSE_S", 0.05)
+    order = stage.telegram.refuse("getUpdates", 409, OTHER_POLL, when=lambda facts: facts["bot"] is bot, times=None)
+    stage.telegram.write(stage.world.igor, bot, "Раз")  # ends the poll that waits
+    with trio.fail_after(30):
+        while bot_troubles.OTHER_POLLER not in (await stored(stage, bot)).troubles:  # noqa: ASYNC110
+            await trio.sleep(0.02)
+    assert pollers(stage)[str(bot.id)] is ActorState.BACKING_OFF
+    order.cancel()
+    with trio.fail_after(30):
+        while (await stored(stage, bot)).troubles:
+            stage.telegram.write(stage.world.igor, bot, "Ещё")  # a poll that gets something ends at once
+            await trio.sleep(0.1)
 
 
 async def test_what_a_bot_was_given_before_it_was_disconnected_is_still_posted(stage):

@@ -1,19 +1,22 @@
-"""``dealgram bot``: connecting Telegram bots to accounts."""
+"""``dealgram bot``: connecting Telegram bots to accounts, changing them, and seeing what is wrong with them."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from getpass import getpass
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from dealgram.actors.bot_troubles import sentences
+from dealgram.actors.choices import BotSettings
+from dealgram.actors.deal_title import TitleError, check_title
 from dealgram.cli.context import Desk, Failure, open_desk, run
 from dealgram.connections import open_gateways
-from dealgram.persistence import accounts, bots, groups, records
-from dealgram.persistence.records import Account
+from dealgram.persistence import accounts, bots, groups
+from dealgram.persistence.records import Account, Bot
 
 
 @click.group()
@@ -24,7 +27,8 @@ def bot() -> None:
 @bot.command("add")
 @click.argument("account_id", type=int)
 @click.option("--pipeline", "pipeline_id", type=int, help="Pipeline of new deals; the main one if left out.")
-def add_bot(account_id: int, pipeline_id: int | None) -> None:
+@click.option("--take-over", is_flag=True, help="Take the bot from another service that has set a webhook for it.")
+def add_bot(account_id: int, pipeline_id: int | None, take_over: bool) -> None:
     """Connect a bot to an account. The token is asked for on a terminal, else read from standard input."""
     # Never an argument: those are seen by everybody on the machine and stay in the shell's history.
     token = getpass("Token from BotFather: ") if sys.stdin.isatty() else sys.stdin.readline()
@@ -32,23 +36,24 @@ def add_bot(account_id: int, pipeline_id: int | None) -> None:
     async def main() -> None:
         async with open_desk() as desk, open_gateways(desk.settings) as gateways:
             row = await _account(desk, account_id)
-            public_url = desk.settings.public_url if desk.settings.intake == "webhook" else None
             connected = await gateways.connector(desk.db, desk.box).connect(
-                row, token.strip(), pipeline_id=pipeline_id, public_url=public_url
+                row, token, pipeline_id=pipeline_id, public_url=_public_url(desk), take_over=take_over
             )
             await desk.announce()
             click.echo(f"@{connected.username} is connected to account {account_id}, pipeline {connected.pipeline_id}")
+            for sentence in sentences(connected.troubles):
+                click.echo(f"! {sentence}")
 
     run(main)
 
 
 @bot.command("list")
 def list_bots() -> None:
-    """Show the connected bots."""
+    """Show the bots of all accounts, and what is wrong with them."""
 
     async def main() -> None:
         async with open_desk() as desk:
-            table = Table("id", "bot", "account", "pipeline", "intake", "state", "groups")
+            table = Table("id", "bot", "account", "pipeline", "intake", "state", "groups", "checked", "troubles")
             for row in await accounts.all_accounts(desk.db):
                 for each in await bots.for_account(desk.db, row.account_id):
                     known = await groups.for_bot(desk.db, row.account_id, each.bot_id)
@@ -60,8 +65,47 @@ def list_bots() -> None:
                         each.intake,
                         each.status,
                         str(len(known)),
+                        f"{each.checked_at:%Y-%m-%d %H:%M}" if each.checked_at is not None else "–",
+                        "\n".join(sentences(each.troubles)) or "–",
                     )
             Console().print(table)
+
+    run(main)
+
+
+@bot.command("set")
+@click.argument("bot_id", type=int)
+@click.option("--pipeline", "pipeline_id", type=int, help="Pipeline in which the bot's new deals appear.")
+@click.option("--take-over", is_flag=True, help="Take the bot back from another service that has set a webhook for it.")
+@click.option("--unsorted", type=click.Choice(["on", "off"]), help="New people in private go to the unsorted ones.")
+@click.option("--deal-title", help="Name of a new deal; {name}, {username}, {bot} and {pipeline} are filled in.")
+@click.option("--deal-tag", "deal_tags", multiple=True, help="Tag of a new deal; give it several times, '' for none.")
+def set_bot(
+    bot_id: int,
+    pipeline_id: int | None,
+    take_over: bool,
+    unsorted: str | None,
+    deal_title: str | None,
+    deal_tags: tuple[str, ...],
+) -> None:
+    """Change a connected bot: its pipeline, and how deals of people who are new in private begin."""
+    changes = _changes(unsorted, deal_title, deal_tags)
+    if not changes and pipeline_id is None and not take_over:
+        raise click.UsageError("nothing to change: see dealgram bot set --help")
+
+    async def main() -> None:
+        async with open_desk() as desk, open_gateways(desk.settings) as gateways:
+            row = await _connected(desk, bot_id)
+            connector = gateways.connector(desk.db, desk.box)
+            # The steps that somebody else may refuse come first.
+            if pipeline_id is not None:
+                await connector.move(bot_id, pipeline_id)
+            if take_over:
+                await connector.take_back(bot_id, public_url=_public_url(desk))
+            if changes and not await bots.change_settings(desk.db, row.account_id, bot_id, changes):
+                raise Failure(f"there is no connected bot {bot_id}")
+            await desk.announce()
+            click.echo("changed")
 
     run(main)
 
@@ -69,18 +113,47 @@ def list_bots() -> None:
 @bot.command("remove")
 @click.argument("bot_id", type=int)
 def remove_bot(bot_id: int) -> None:
-    """Disconnect a bot. Its links and its history stay; connecting it again takes them up."""
+    """Disconnect a bot: the links of its groups end, its source and webhook go. What was written stays in amoCRM."""
 
     async def main() -> None:
-        async with open_desk() as desk:
-            row = await bots.get(desk.db, bot_id)
-            if row is None or row.status == "removed":
-                raise Failure(f"there is no connected bot {bot_id}")
-            await records.upsert(desk.db, dataclasses.replace(row, status="removed"))
+        async with open_desk() as desk, open_gateways(desk.settings) as gateways:
+            row = await _connected(desk, bot_id)
+            is_clean = await gateways.connector(desk.db, desk.box).remove(bot_id)
             await desk.announce()
             click.echo(f"@{row.username} is disconnected")
+            if not is_clean:
+                click.echo("its source or webhook could not be deleted now; the running service tries again")
 
     run(main)
+
+
+def _changes(unsorted: str | None, deal_title: str | None, deal_tags: tuple[str, ...]) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    if unsorted is not None:
+        changes["unsorted"] = unsorted == "on"
+    if deal_title is not None:
+        try:
+            changes["deal_title"] = check_title(deal_title)
+        except TitleError as error:
+            raise click.UsageError(f"--deal-title: {error}") from error
+    if deal_tags:
+        changes["deal_tags"] = [tag.strip() for tag in dict.fromkeys(deal_tags) if tag.strip()]
+    try:
+        msgspec.convert(changes, BotSettings)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(str(error)) from error
+    return changes
+
+
+def _public_url(desk: Desk) -> str | None:
+    return desk.settings.public_url if desk.settings.intake == "webhook" else None
+
+
+async def _connected(desk: Desk, bot_id: int) -> Bot:
+    row = await bots.get(desk.db, bot_id)
+    if row is None or row.status in ("removed", "connecting"):
+        raise Failure(f"there is no connected bot {bot_id}")
+    return row
 
 
 async def _account(desk: Desk, account_id: int) -> Account:
