@@ -15,8 +15,9 @@ from functools import partial
 
 import structlog
 
-from dealgram.actors import account_orders, texts
+from dealgram.actors import account_hooks, account_orders, texts
 from dealgram.actors.account_contacts import AccountContacts
+from dealgram.actors.account_hooks import AccountHooks
 from dealgram.actors.account_life import AccountLife
 from dealgram.actors.account_tokens import AccountTokenStore
 from dealgram.actors.answers import refuse
@@ -30,7 +31,7 @@ from dealgram.actors.asking import (
     Reconnect,
 )
 from dealgram.actors.bodies import Body, ReportStatus
-from dealgram.actors.intake import CRM_SOURCE
+from dealgram.actors.contact_review import ContactReview
 from dealgram.actors.outbox import Decision, OutboxActor, Outcome
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.report import deliver_report
@@ -59,6 +60,8 @@ class AccountActor(OutboxActor):
         self._tokens = AccountTokenStore(services, account_id)
         self._contacts = AccountContacts(services, account_id)
         self._life = AccountLife(services, account_id, self._tokens)
+        self._review = ContactReview(services, account_id, self._contacts)
+        self._hooks = AccountHooks(services, account_id, self._review)
 
     async def activate(self) -> None:
         self._jobs = self.context.lanes(run=self._do, concurrency=8, bound=4096)
@@ -76,7 +79,7 @@ class AccountActor(OutboxActor):
             case FindContacts() as many:
                 self._put("contacts", question, lambda: self._contacts.find_all(many))
             case CheckContact() as doubted:
-                self._put(f"contact-{doubted.value}", question, lambda: self._contacts.check(doubted))
+                self._put(f"contact-{doubted.value}", question, lambda: self._review.doubt(doubted))
             case AdoptContact() as given:
                 self._put(f"contact-{given.user_id}", question, lambda: self._contacts.adopt(given))
             case PersonRenamed() as person:
@@ -99,13 +102,13 @@ class AccountActor(OutboxActor):
             job.question.reply.resolve(answer)
 
     async def handle_entry(self, entry: InboxEntry) -> None:
-        """An order to the account itself, or a chat hook that belongs to no bot and no group of ours (amoCRM contract
-        §23): tell the manager."""
+        """An order to the account itself, a CRM hook, or a chat hook that belongs to no bot and no group of ours
+        (amoCRM contract §23): tell the manager."""
         if entry.source == account_orders.SOURCE:
             await self.finish(entry, await self._life.decide(entry))
             return
-        if entry.source == CRM_SOURCE:
-            await self.finish(entry, Decision(result="ignored"))
+        if entry.source == account_hooks.SOURCE:
+            await self.finish(entry, await self._hooks.decide(entry))
             return
         hook = parse_hook(entry.payload)
         if isinstance(hook, MessageHook):
@@ -120,6 +123,8 @@ class AccountActor(OutboxActor):
                 return await deliver_report(self.services, self.account_id, body, delivery)
             case _:
                 outcome = await self._life.deliver(body, delivery)
+                if outcome is None:
+                    outcome = await self._hooks.deliver(body, delivery)
                 if outcome is None:
                     raise Permanent(f"an account delivers no {body.kind}")
                 return outcome

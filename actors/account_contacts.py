@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import structlog
 
@@ -31,6 +31,10 @@ class AccountContacts:
         self._account_id = account_id
         self._creation = ContactCreation(services, account_id)
         self._locks = KeyedLocks()
+
+    def hold(self, value: str) -> AbstractAsyncContextManager[None]:
+        """Keep everybody else from looking up or creating the contact of a value."""
+        return self._locks(value)
 
     async def find(self, request: FindContact) -> int | None:
         """The contact of a Telegram user (or of a group); None only if it does not exist and is not to be created.

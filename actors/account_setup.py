@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 
 from dealgram.actors import setup_texts
+from dealgram.actors.account_hooks import review_links
 from dealgram.actors.bot_hooks import restore_webhooks
 from dealgram.actors.services import AccountGone, Services
 from dealgram.actors.source_sync import sync_sources
@@ -109,6 +110,10 @@ async def _bots(services: Services, row: Account) -> str:
     return await restore_webhooks(services, row.account_id)
 
 
+async def _deals(services: Services, row: Account) -> str:
+    return await review_links(services, row.account_id)
+
+
 STEPS: Mapping[str, Callable[[Services, Account], Awaitable[str]]] = {
     "channel": _channel,
     "field": _field,
@@ -116,6 +121,7 @@ STEPS: Mapping[str, Callable[[Services, Account], Awaitable[str]]] = {
     "users": _users,
     "sources": _sources,
     "bots": _bots,
+    "deals": _deals,
 }
 """Every step with what it does, in their order; the answer is a Russian sentence about what is there now."""
 

@@ -27,6 +27,8 @@ from dealgram.actors.bodies import (
     Say,
     SendAnswer,
 )
+from dealgram.actors.commands import Command, ContactChanged, read_command
+from dealgram.actors.contact_changes import close_conversations
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.incoming import read_message
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
@@ -81,10 +83,19 @@ class BotActor(OutboxActor):
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry.id))
             case "amojo":
                 await self.finish(entry, await self._on_hook(entry))
+            case "command":
+                await self._on_command(read_command(entry.payload), entry)
             case adoption.HOOK_SOURCE:
                 await self.finish(entry, Decision(todo=(adoption.look(entry.payload.decode()),)))
             case source:
                 raise Permanent(f"a bot knows no source {source}")
+
+    async def _on_command(self, command: Command, entry: InboxEntry) -> None:
+        match command:
+            case ContactChanged(contact_id=contact_id):
+                await close_conversations(self, self._posting, entry, contact_id)
+            case _:
+                raise Permanent(f"a bot knows no command {type(command).__name__}")
 
     # Telegram
 

@@ -18,6 +18,7 @@ from dealgram.actors import texts
 from dealgram.actors.answer_buttons import is_answer_press
 from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
+    AddNote,
     AnswerPress,
     AttachDeal,
     AttachPerson,
@@ -34,12 +35,23 @@ from dealgram.actors.bodies import (
     PostEmployee,
     PostMessage,
     ReportStatus,
+    ReviewDeal,
     Say,
     SendAnswer,
 )
-from dealgram.actors.commands import BotRemoved, Command, LinkDeal, UnlinkDeal, read_command
+from dealgram.actors.commands import (
+    BotRemoved,
+    Command,
+    ContactChanged,
+    DealChanged,
+    LinkDeal,
+    UnlinkDeal,
+    read_command,
+)
+from dealgram.actors.contact_changes import close_conversations
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_answers import GroupAnswers
+from dealgram.actors.group_deals import GroupDeals
 from dealgram.actors.group_edits import decide_edit
 from dealgram.actors.group_import import GroupImport
 from dealgram.actors.group_linking import GroupLinking
@@ -66,6 +78,7 @@ from dealgram.actors.names import (
     parse_conversation,
     person_id,
 )
+from dealgram.actors.notes import deliver_note
 from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.person_names import carry_after
@@ -75,6 +88,7 @@ from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services, now_ms
+from dealgram.gateways.amocrm import TooManyLinksError
 from dealgram.gateways.amojo import ChatUser
 from dealgram.gateways.telegram import (
     CallbackQuery,
@@ -108,6 +122,7 @@ class GroupActor(OutboxActor):
         self._menu: GroupMenu
         self._sending: Sending
         self._answers: GroupAnswers
+        self._deals: GroupDeals
         self._known_bot: BotInfo
         self._told_to_wait: set[int] = set()
 
@@ -125,7 +140,7 @@ class GroupActor(OutboxActor):
             await self.services.groups.find_heir(row)
             self._state = GroupState.of(
                 row,
-                await links.for_group(self.services.db, self.account_id, self._group_id),
+                await links.for_group(self.services.db, self.account_id, self._group_id, unlinked=True),
                 await participants.for_group(self.services.db, self.account_id, self._group_id),
             )
             self._posting = Posting(self)
@@ -134,6 +149,8 @@ class GroupActor(OutboxActor):
             self._menu = GroupMenu(self.services, self.account_id, self._state)
             self._sending = Sending(self, row.bot_id)
             self._answers = GroupAnswers(self.context, self.services, self._state, self._sending)
+            self._deals = GroupDeals(self, self._state, self._posting, self._menu, bot=self._bot, opening=self._opening)
+            self._posting.on_gone = self._deals.gone
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -147,7 +164,7 @@ class GroupActor(OutboxActor):
             case "amojo":
                 await self.finish(entry, await self._answers.decide(entry))
             case "command":
-                await self.finish(entry, self._on_command(read_command(entry.payload), entry))
+                await self._on_command(read_command(entry.payload), entry)
             case source:
                 raise Permanent(f"a group knows no source {source}")
 
@@ -215,8 +232,16 @@ class GroupActor(OutboxActor):
 
     # Commands
 
-    def _on_command(self, command: Command, entry: InboxEntry) -> Decision:
+    async def _on_command(self, command: Command, entry: InboxEntry) -> None:
+        if isinstance(command, ContactChanged):
+            await close_conversations(self, self._posting, entry, command.contact_id, self._deals.look)
+        else:
+            await self.finish(entry, self._commanded(command))
+
+    def _commanded(self, command: LinkDeal | UnlinkDeal | DealChanged | BotRemoved) -> Decision:
         match command:
+            case DealChanged(deal_id=deal_id):
+                return Decision(todo=self._deals.look(deal_id))
             case LinkDeal(deal_id=deal_id):
                 if self._state.is_linked(deal_id):
                     return Decision(result="already linked")
@@ -253,6 +278,8 @@ class GroupActor(OutboxActor):
     async def _deliver(self, body: Body, delivery: Delivery) -> Outcome:
         chat_id = self._state.row.chat_id
         match body:
+            case PostMessage() | MirrorAnswer() | PostEmployee() if heir := self._deals.heir(body.conversation):
+                return self._deals.hand_on(body, heir)
             case PostMessage():
                 return await self._posting.post(body, self._opening(body.conversation, body.author))
             case PostEmployee():
@@ -281,14 +308,24 @@ class GroupActor(OutboxActor):
                 return await self._check_deal(body, delivery)
             case AttachDeal(deal_id=deal_id):
                 return await self._linking.attach(deal_id)
-            case DetachDeal(deal_id=deal_id):
-                return await self._linking.detach(deal_id)
+            case DetachDeal():
+                return await self._linking.detach(body)
+            case ReviewDeal():
+                return await self._deals.review(body)
+            case AddNote():
+                return await deliver_note(self, body, delivery)
             case AttachPerson(user_id=user_id):
                 return await self._linking.attach_person(user_id)
             case FollowPerson():
                 return await carry_after(self, body)
             case _:
                 raise Permanent(f"a group delivers no {body.kind}")
+
+    async def _post(self, body: PostMessage) -> Outcome:
+        try:
+            return await self._posting.post(body, self._opening(body.conversation, body.author))
+        except TooManyLinksError:
+            return self._linking.without_contact(body)
 
     async def _check_deal(self, body: CheckDeal, delivery: Delivery) -> Outcome:
         try:
@@ -337,7 +374,7 @@ class GroupActor(OutboxActor):
         """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
         return self.services.registry.bot_of(self.account_id, self._state.row.bot_id) or self._known_bot
 
-    def _opening(self, key: str, author: Author | None) -> Opening:
+    def _opening(self, key: str, author: Author | None = None) -> Opening:
         """What it takes to open one of the group's conversations."""
         conversation = parse_conversation(key)
         bot = self._bot()
@@ -354,6 +391,7 @@ class GroupActor(OutboxActor):
                 contact_name=name,
                 chat_id=self._state.row.chat_id,
                 deals=(conversation.deal_id,) if conversation.deal_id is not None else (),
+                silent=self._deals.is_silent(conversation),
             )
         person = self._state.participants.get(conversation.user_id)
         name = author.name if author is not None else person.name if person is not None else str(conversation.user_id)
@@ -371,6 +409,7 @@ class GroupActor(OutboxActor):
             user_id=conversation.user_id,
             username=username,
             deals=(conversation.deal_id,) if conversation.deal_id is not None else self._state.deals,
+            silent=self._deals.is_silent(conversation),
         )
 
 

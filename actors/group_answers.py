@@ -76,10 +76,11 @@ class GroupAnswers:
         return Decision(todo=todo)
 
     def _may_answer(self, conversation: GroupConversation) -> bool:
-        """Whether the deal of a conversation is linked; any deal, for one that all of the group's deals share."""
+        """Whether the deal of a conversation, or the one that it became part of, is linked; any deal, for a
+        conversation that all of the group's deals share."""
         if conversation.deal_id is None:
             return bool(self._state.deals)
-        return self._state.is_linked(conversation.deal_id)
+        return self._state.is_served(conversation.deal_id)
 
     async def send(self, body: SendAnswer, delivery: Delivery) -> Outcome:
         """Send an answer to the group and import it into the other deals.
@@ -100,7 +101,11 @@ class GroupAnswers:
         origin = parse_conversation(body.conversation)
         if not isinstance(origin, GroupConversation):
             return ()
-        deals = [deal_id for deal_id in self._state.deals if deal_id in body.deals]
+        # Deals may have become part of others meanwhile, and so may the one that the answer comes from.
+        were = {self._state.last_of(deal_id) for deal_id in body.deals}
+        deals = [deal_id for deal_id in self._state.deals if deal_id in were]
+        if origin.deal_id is not None:
+            origin = dataclasses.replace(origin, deal_id=self._state.last_of(origin.deal_id))
         part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
         return tuple(
             NewBody(

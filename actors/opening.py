@@ -12,6 +12,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from dealgram.actors.asking import CheckContact, FindContact, ask_account
+from dealgram.actors.deal_contacts import link_if_there, take_out_of_unsorted
 from dealgram.actors.names import Conversation, GroupConversation
 from dealgram.actors.outbox import Decision, OutboxActor
 from dealgram.actors.registry import BotInfo
@@ -37,6 +38,8 @@ class Opening:
     user_id: int | None = None
     username: str | None = None
     deals: tuple[int, ...] = ()
+    silent: bool = False
+    """The deals are closed: what is posted there must not make amoCRM begin a new one."""
     chat_id: int | None = None
 
 
@@ -112,15 +115,18 @@ class OpenConversations:
         self._services = actor.services
         self._account_id = actor.account_id
         self._ready: dict[str, ConversationRow] = {}
+        self._forgotten = 0
 
     async def known(self, key: str) -> ConversationRow | None:
         """The conversation if it is ready."""
         if (row := self._ready.get(key)) is not None:
             return row
+        forgotten = self._forgotten
         row = await conversations.get(self._services.db, self._account_id, key)
         if row is None or not row.ready:
             return None
-        return self.remember(row)
+        # What was read may have been written over and forgotten meanwhile.
+        return self.remember(row) if forgotten == self._forgotten else row
 
     def remember(self, row: ConversationRow) -> ConversationRow:
         """A conversation is ready."""
@@ -132,10 +138,12 @@ class OpenConversations:
     def forget(self, key: str) -> None:
         """A conversation is no longer ready, or its row is to be read anew."""
         self._ready.pop(key, None)
+        self._forgotten += 1
 
 
-async def open_group(steps: Openings, opening: Opening) -> ConversationRow:
-    """Carry out all steps but the first message for a conversation of a group.
+async def open_group(steps: Openings, opening: Opening) -> tuple[ConversationRow, tuple[int, ...]]:
+    """Carry out all steps but the first message for a conversation of a group. Gives the row, and those of the deals
+    that are no more.
 
     Raises:
         TooManyLinksError: amoCRM attaches no more contacts to the deal (or no more deals to the contact).
@@ -143,14 +151,17 @@ async def open_group(steps: Openings, opening: Opening) -> ConversationRow:
     contact_id = await steps.contact(opening, create=True)
     assert contact_id is not None, "it is created"
     client = steps.services.amocrm(steps.account_id)
+    before = await steps.row(opening)
     chat_uuid = await steps.chat(opening)
     try:
+        if before.chat_uuid == chat_uuid and before.contact_id not in (None, contact_id):
+            await take_out_of_unsorted(client, chat_uuid, opening.deals, contact_id)
         await client.link_chats([(chat_uuid, contact_id)])
-        for deal in opening.deals:
-            await client.link(deal, [contact_id])
+        gone = [deal for deal in opening.deals if not await link_if_there(client, deal, [contact_id])]
     except TooManyLinksError:
         raise
     except Refused as error:
         await steps.check_contact(opening, contact_id, error)
         raise
-    return dataclasses.replace(steps.blank(opening), chat_uuid=chat_uuid, contact_id=contact_id, ready=True)
+    row = dataclasses.replace(steps.blank(opening), chat_uuid=chat_uuid, contact_id=contact_id, ready=True)
+    return row, tuple(gone)

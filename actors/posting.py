@@ -7,6 +7,7 @@ chat to whichever deal its contact was attached to last (amoCRM contract §20.10
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import structlog
@@ -45,6 +46,8 @@ class Posting:
         self._services = actor.services
         self._account_id = actor.account_id  # known: made at the end of the actor's activation
         self._open = OpenConversations(actor)
+        self.on_gone: Callable[[Sequence[int]], Awaitable[None]] | None = None
+        """Told of linked deals that turned out to be no more."""
         self._steps = Openings(actor)
 
     async def post(self, body: PostMessage, opening: Opening) -> Outcome:
@@ -62,7 +65,7 @@ class Posting:
             ),
             content=amojo.text(_with_quoted(body, quote)),
             sent_at_ms=body.sent_at_ms,
-            silent=body.silent,
+            silent=body.silent or opening.silent,
             source_external_id=opening.bot.source,
             reply_to=quote,
         )
@@ -174,12 +177,35 @@ class Posting:
             if isinstance(opening.conversation, PrivateConversation):
                 row = await open_private(self._steps, opening)
             else:
-                row = await open_group(self._steps, opening)
+                row, gone = await open_group(self._steps, opening)
+                if gone:
+                    message = await self._without(gone, opening, message)
             amo_id = await self._send(message, row)
             # Only now: were it marked before its first message, a kill or a failed send in between would let another
             # conversation of the person bind this one to its deal.
             await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
             return self._open.remember(row), amo_id
+
+    async def _without(self, gone: tuple[int, ...], opening: Opening, message: amojo.NewMessage) -> amojo.NewMessage:
+        """Deals that the message was meant for are no more. It stays with the person's contact; without any deal left
+        it must not make amoCRM begin a new one."""
+        await self.tell_gone(gone)
+        return message if len(gone) < len(opening.deals) else dataclasses.replace(message, silent=True)
+
+    async def tell_gone(self, deals: Sequence[int]) -> None:
+        """Something was refused because these deals are no more: their links are to be looked at."""
+        if self.on_gone is not None:
+            await self.on_gone(deals)
+
+    async def reopen(self, opening: Opening) -> None:
+        """Open a group's conversation again that messages were posted to before: no new one is needed for it."""
+        key = str(opening.conversation)
+        if await self._open.known(key) is not None:
+            return
+        async with self._services.person_locks(self._account_id, opening.contact_value):
+            row, _ = await open_group(self._steps, opening)
+            await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
+            self._open.remember(row)
 
     def forget(self, key: str) -> None:
         """A conversation is no longer ready (its contact left the deal), or its row has changed: read it anew."""
