@@ -45,7 +45,8 @@ def decide_edit(
 
 
 def is_served(state: GroupState, conversation: GroupConversation) -> bool:
-    """Whether a conversation is one of a linked deal; any deal, for one that all of the group's deals share."""
+    """Whether a conversation is one of a linked deal, or of one that became part of it; any deal, for a conversation
+    that all of the group's deals share."""
     if conversation.deal_id is None:
         return bool(state.deals)
-    return state.is_linked(conversation.deal_id)
+    return state.is_served(conversation.deal_id)
