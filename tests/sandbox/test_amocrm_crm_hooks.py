@@ -10,10 +10,13 @@ from urllib.parse import parse_qsl
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 from quart import Response, request
 from quart_trio import QuartTrio
 from trio.testing import MockClock
 
+from dealgram.sandbox.amocrm.crm_bodies import encode
 from dealgram.sandbox.serve import serve
 
 
@@ -367,3 +370,30 @@ async def test_webhooks_of_a_removed_integration_are_a_switch(amo: Any, hooked: 
     amo.sim.uninstall(amo.account)
     amo.sim.add_lead(amo.account, "А")
     assert len(await told(amo)) == (1 if position == "kept" else 0)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", min_size=1, max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def leaves(value: Any) -> list[str]:
+    """What a body says, in its order, without its names."""
+    if isinstance(value, dict):
+        return [one for inner in value.values() for one in leaves(inner)]
+    if isinstance(value, list):
+        return [one for inner in value for one in leaves(inner)]
+    if value is None:
+        return []
+    return [("1" if value else "") if isinstance(value, bool) else str(value)]
+
+
+@given(st.dictionaries(st.text("xyz", min_size=1, max_size=3), VALUES, max_size=3))
+def test_every_value_of_a_body_is_found_again_under_a_name_of_its_own(body: dict[str, Any]) -> None:
+    pairs = parse_qsl(encode(body).decode("ascii"), keep_blank_values=True)
+    assert [value for _, value in pairs] == leaves(body)
+    assert len({name for name, _ in pairs}) == len(pairs)
