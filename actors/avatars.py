@@ -54,7 +54,7 @@ class Avatars:
         return await self._of(bot, chat_id, lambda calls: _chat_file(calls, chat_id))
 
     async def _of(self, bot: BotInfo, key: int, look_up: Callable[[BotCalls], Awaitable[str | None]]) -> str | None:
-        if self._links.public_url is None or not bot.token:
+        if self._links.address() is None or not bot.token:
             return None
         now = trio.current_time()
         known = self._found.get((bot.bot_id, key))

@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,22 +51,23 @@ _decoder = msgspec.msgpack.Decoder(MediaLink)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MediaLinks:
-    """Signs and verifies. ``public_url`` is None where nobody can reach us: then there is nothing to sign for."""
+    """Signs and verifies. ``address`` gives our public address; None where nobody can reach us (yet)."""
 
     keys: tuple[bytes, ...]
-    public_url: str | None = None
+    address: Callable[[], str | None]
 
     @classmethod
-    def of(cls, secret_keys: Sequence[str], public_url: str | None) -> MediaLinks:
+    def of(cls, secret_keys: Sequence[str], address: Callable[[], str | None]) -> MediaLinks:
         """With keys of their own, derived from the service's secret keys (newest first)."""
         keys = (hmac.new(key.strip().encode(), _PURPOSE, hashlib.sha256).digest() for key in secret_keys)
-        return cls(tuple(keys), public_url)
+        return cls(tuple(keys), address)
 
     def url(self, link: MediaLink) -> str | None:
         """The address of a file; None without a public address. The same link always has the same address."""
-        if self.public_url is None:
+        public_url = self.address()
+        if public_url is None:
             return None
-        return f"{self.public_url.rstrip('/')}/media/{self.sign(link)}"
+        return f"{public_url.rstrip('/')}/media/{self.sign(link)}"
 
     def sign(self, link: MediaLink) -> str:
         """The signed name of a file, as it stands in the address."""

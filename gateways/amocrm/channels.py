@@ -12,6 +12,7 @@ from dealgram.gateways.errors import NotFound
 from dealgram.gateways.lenient import Int64, convert
 
 CRM_EVENTS = (
+    "add_lead",
     "status_lead",
     "update_lead",
     "delete_lead",
@@ -20,6 +21,7 @@ CRM_EVENTS = (
     "delete_contact",
     "restore_contact",
     "responsible_lead",
+    "add_contact",
     "add_talk",
     "update_talk",
 )

@@ -83,13 +83,14 @@ async def open_services(
     def stored(account_id: int) -> TokenProvider:
         return StoredToken(db, box, account_id)
 
+    place = Place(settings.public_url)
     async with Journal.open(db, on_accepted=on_accepted) as journal:
         yield Services(
             db=db,
             journal=journal,
             box=box,
             registry=registry,
-            avatars=Avatars(gateways.telegram, MediaLinks.of(settings.encryption_keys(), settings.public_url)),
+            avatars=Avatars(gateways.telegram, MediaLinks.of(settings.encryption_keys(), lambda: place.public_url)),
             groups=GroupDirectory(db, journal),
             telegram=gateways.telegram,
             limits=TelegramLimits(limits or LimitSettings()),
@@ -102,5 +103,5 @@ async def open_services(
             person_locks=KeyedLocks(),
             client=gateways.client,
             hosts=AmoHosts(settings.amocrm_domains),
-            place=Place(settings.public_url),
+            place=place,
         )

@@ -165,7 +165,7 @@ class Service:
 
     def _media(self) -> MediaFiles:
         return MediaFiles(
-            MediaLinks.of(self.settings.encryption_keys(), self.settings.public_url),
+            MediaLinks.of(self.settings.encryption_keys(), lambda: self.services.public_url),
             self.services.registry,
             self.gateways.telegram,
             self.gateways.files,

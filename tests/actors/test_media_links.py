@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from dealgram.actors.media_links import BadLinkError, MediaLink, MediaLinks
 
 OLD, NEW = "old-key", "new-key"
-LINKS = MediaLinks.of([NEW, OLD], "https://dealgram.example/")
+
+
+def nowhere() -> None:
+    """Nobody can reach us."""
+
+
+LINKS = MediaLinks.of([NEW, OLD], lambda: "https://dealgram.example/")
 LINK = MediaLink(account_id=1, bot_id=700, file_id="AgACx", content_type="image/jpeg")
 
 texts = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=80)
@@ -57,7 +63,7 @@ def test_a_link_says_why_it_opens_nothing():
     assert reason("nonsense!") == "unknown"
     assert reason("") == "unknown"
     assert reason("A" * 5000) == "unknown"
-    assert reason(MediaLinks.of(["stranger"], None).sign(LINK)) == "forged"
+    assert reason(MediaLinks.of(["stranger"], nowhere).sign(LINK)) == "forged"
     short = MediaLink(account_id=1, bot_id=700, file_id="x", expires_at=100)
     assert LINKS.verify(LINKS.sign(short), 99.9) == short
     assert reason(LINKS.sign(short), 100) == "expired"
@@ -72,17 +78,18 @@ def test_another_spelling_of_the_same_bytes_is_no_link():
 
 
 def test_links_live_through_a_rotation_of_keys_and_die_with_their_key():
-    before = MediaLinks.of([OLD], None).sign(LINK)
+    before = MediaLinks.of([OLD], nowhere).sign(LINK)
     assert LINKS.verify(before, 0) == LINK
     with pytest.raises(BadLinkError, match="forged"):
-        MediaLinks.of([NEW], None).verify(before, 0)
+        MediaLinks.of([NEW], nowhere).verify(before, 0)
 
 
 def test_a_link_has_one_address_and_none_where_nobody_can_reach_us():
     assert LINKS.url(LINK) == f"https://dealgram.example/media/{LINKS.sign(LINK)}"
     assert LINKS.url(LINK) == LINKS.url(LINK)
-    assert MediaLinks.of([OLD], None).url(LINK) is None
+    assert MediaLinks.of([OLD], nowhere).url(LINK) is None
 
 
 def test_keys_show_nowhere():
-    assert NEW not in repr(LINKS) and str(LINKS.keys[0]) not in repr(LINKS)
+    assert NEW not in repr(LINKS)
+    assert str(LINKS.keys[0]) not in repr(LINKS)
