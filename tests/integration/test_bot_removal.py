@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from dealgram.actors import texts
+from dealgram.actors import deal_texts, texts
 from dealgram.actors.bot_connection import BotRefusedError
 from dealgram.actors.source_sync import sync_sources
 from dealgram.persistence import bots, groups, links
@@ -31,6 +31,10 @@ async def two_groups(stage, play, play_in, bot):
     return play, second
 
 
+def notes(stage, deal) -> list[str]:
+    return [note.params.get("text") for note in stage.world.account.notes.get(("leads", deal), ())]
+
+
 async def remove(stage, bot) -> bool:
     is_clean = await stage.service.connector.remove(bot.id)
     await stage.service.refresh()
@@ -52,6 +56,8 @@ async def test_removal_ends_the_links_of_every_group_and_leaves_groups_in_peace(
         for deal in deals:
             assert play.own_chats(deal) == [], "the group's own contact has left the deal"
             assert stage.texts(deal).count(texts.bot_disconnected_line(play.chat.title)) == 1
+            note = deal_texts.bot_disconnected_note(play.chat.title, bot.username)
+            assert notes(stage, deal).count(note) == 1
     assert [len(play.said("")) for play in two_groups] == said
 
     row = await bots.of_account(service.services.db, stage.account.account_id, bot.id)
@@ -212,7 +218,7 @@ async def test_removing_twice_at_once_tells_the_groups_once(stage, two_groups, b
     assert sorted(map(str, ends)) == ["True", "not_connected"]
     await stage.service.refresh()
     await stage.quiet()
-    told = await stage.count("SELECT count(*) FROM inbox WHERE source = 'command'")
+    told = await stage.count("SELECT count(*) FROM inbox WHERE source_key LIKE 'bot-removed-%'")
     assert told == len(two_groups)
 
 
