@@ -342,6 +342,21 @@ class SimAccount:
             message.msgid = None
         self.messages_by_msgid.clear()
 
+    def add_source(self, *, name: str, external_id: str, pipeline_id: int, **more: Any) -> SimSource:
+        source = SimSource(
+            id=self._ids.number("source"),
+            name=name,
+            external_id=external_id,
+            pipeline_id=pipeline_id,
+            is_default=more.pop("is_default", False),
+            origin_code=more.pop("origin_code", None),
+            services=more.pop("services", []),
+        )
+        self.sources[source.id] = source
+        if external_id:
+            self.sources_by_external[external_id] = source
+        return source
+
     def forget_sources(self, source_ids: Iterable[int]) -> None:
         for source_id in source_ids:
             source = self.sources.pop(source_id)

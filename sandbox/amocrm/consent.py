@@ -76,6 +76,13 @@ def grant(world: World, account: SimAccount, user: SimUser) -> dict[str, str]:
     if not user.is_admin or not user.is_active:
         raise ValueError(f"{user.name} is no administrator of {account.subdomain}")
     code = oauth.issue_code(world, account, user.id)
+    if not world.integration.multiple_sources and not account.sources:
+        account.add_source(
+            name=world.channel.title,
+            external_id=world.integration.widget_code,
+            pipeline_id=account.main_pipeline.id,
+            is_default=True,
+        )
     query = {"code": code, "referer": world.host_of(account), "platform": _PLATFORM}
     if world.switches.redirect_client_id:
         query["client_id"] = world.integration.client_id

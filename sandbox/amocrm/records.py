@@ -30,7 +30,10 @@ class SimChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimIntegration:
-    """The OAuth side of the integration; life times in seconds (amoCRM contract §2)."""
+    """The OAuth side of the integration; life times in seconds (amoCRM contract §2).
+
+    Without `multiple_sources`, amoCRM makes a default source by itself when the integration is installed.
+    """
 
     client_id: str
     client_secret: str
@@ -39,6 +42,7 @@ class SimIntegration:
     refresh_token_s: float = 90 * 86_400.0
     code_s: float = 1_200.0
     widget_code: str = "dealgram"
+    multiple_sources: bool = True
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

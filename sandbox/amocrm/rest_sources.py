@@ -95,19 +95,13 @@ def _create(call: RestCall) -> Answer:
         return problems
 
     def apply(body: dict[str, Any], request_id: str) -> dict[str, Any]:
-        number = call.world.ids.number("source")
-        source = SimSource(
-            id=number,
+        source = account.add_source(
             name=body["name"],
             external_id=body.get("external_id", ""),
             pipeline_id=body.get("pipeline_id", account.main_pipeline.id),
-            is_default=False,
             origin_code=body.get("origin_code"),
             services=body.get("services", []),
         )
-        account.sources[source.id] = source
-        if source.external_id:
-            account.sources_by_external[source.external_id] = source
         _set_default(account, source, body)
         call.world.events.publish("source", account_id=account.id)
         return {**_show(call, source), "request_id": request_id}

@@ -262,7 +262,8 @@ class AmoSimulator(People, ChatHands, Installations):
             ("GET", consent.PATH): "oauth.consent",
             ("POST", consent.DECISION): "oauth.decision",
         }
-        return known.get((raw.method, raw.path), "unknown"), None
+        whose = self.world.hosts.get(raw.headers.get("host", ""))
+        return known.get((raw.method, raw.path), "unknown"), self.world.accounts.get(whose or 0)
 
     def _handle(self, raw: RawRequest, operation: str, account_id: int) -> Answer:
         world = self.world

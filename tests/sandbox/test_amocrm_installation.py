@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -77,6 +77,23 @@ async def test_the_referer_is_the_accounts_own_host(amo: Any, service: Service) 
     [(_, query)] = service.got
     assert (query["referer"], query["client_id"]) == ("127.0.0.1:7001", "client")
     assert "from_widget" not in query
+
+
+@pytest.mark.parametrize("multiple", [True, False])
+async def test_without_multiple_sources_amocrm_makes_one(amo: Any, service: Service, multiple: bool) -> None:
+    amo.sim.world.integration = replace(amo.sim.integration, multiple_sources=multiple)
+    for _ in range(2):
+        await amo.sim.install(amo.account)
+    sources = [(one.external_id, one.is_default) for one in amo.sim.sources(amo.account)]
+    assert sources == ([] if multiple else [("dealgram", True)])
+
+
+async def test_faults_of_tokens_can_be_meant_for_one_account(amo: Any) -> None:
+    amo.sim.serve_at(amo.account, "127.0.0.1:7001")
+    amo.sim.faults.answer("oauth.access_token", status=503, when=lambda facts: facts["account_id"] == amo.account.id)
+    for host, status in (("127.0.0.1:7002", 400), ("127.0.0.1:7001", 503), ("127.0.0.1:7001", 400)):
+        answer = await amo.client.post("/oauth2/access_token", json={}, headers={"Host": host})
+        assert answer.status_code == status
 
 
 async def test_only_administrators_install(amo: Any, service: Service) -> None:
