@@ -164,6 +164,22 @@ def test_a_bad_token_is_refused_without_being_shown(desk, service):
     assert token not in done.stdout + done.stderr
 
 
+def test_a_bots_choices_are_checked_kept_and_a_wrong_one_changes_nothing(desk, service):
+    bot = re.search(r"│\s*(\d{6,})\s*│", desk.run("bot", "list", COLUMNS="250").stdout)
+    assert bot is not None
+    good = desk.run(
+        "bot", "set", bot[1], "--unsorted", "off", "--deal-title", "{name} ({bot})", "--deal-tag", "Telegram"
+    )
+    assert good.stdout.strip() == "changed"
+    for wrong in (("--deal-title", "{имя}"), ("--deal-title", ""), ("--deal-tag", "т" * 65), ()):
+        done = desk.run("bot", "set", bot[1], *wrong)
+        assert done.returncode == 2, wrong
+        assert "Traceback" not in done.stderr
+    done = desk.run("bot", "set", bot[1], "--pipeline", "424242")
+    assert done.returncode == 1
+    assert "нет такой воронки" in done.stderr
+
+
 def test_a_taken_port_ends_the_start_with_one_sentence(desk):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
