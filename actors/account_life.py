@@ -90,6 +90,8 @@ class AccountLife:
             if row.status == "reauthorise":
                 return Decision(todo=(NewBody(lane=SETUP_LANE, body=TryAccess()),), result="trying the tokens")
             return Decision(todo=_all_steps(), result="checking")
+        # Somebody has just set something right: what was refused before says nothing any more.
+        self._services.gates.of(self._account_id).retry_now()
         # An installation has written its rows in the commit that brought the tokens.
         rows = fresh_steps(self._account_id) if reason == "asked" else ()
         return Decision(rows=rows, todo=_all_steps(), result="setting up")

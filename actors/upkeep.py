@@ -70,6 +70,7 @@ class Upkeep:
             rows += forgotten.rows
             log.warning("an account that was removed long ago is forgotten", account=account_id, rows=forgotten.rows)
             await services.registry.refresh()
+            services.gates.forget(account_id)
             for address in forgotten.addresses:
                 # What the actor holds in memory has no row any more; a new instance reads that there is nothing to do.
                 await system.restart(address)
