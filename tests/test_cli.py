@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -95,7 +96,7 @@ def test_a_wrong_setting_ends_the_start_with_one_sentence(desk):
 
 def test_help_names_every_command(desk):
     text = desk.run("--help").stdout
-    for command in ("serve", "sandbox", "demo", "account", "bot", "group", "link", "deadletters", "secrets"):
+    for command in ("serve", "sandbox", "demo", "account", "bot", "group", "link", "deadletters", "doctor", "secrets"):
         assert re.search(rf"^  {command}\b", text, re.MULTILINE), command
 
 
@@ -124,6 +125,23 @@ def test_what_is_connected_is_listed(desk, service):
     assert "@sever_sales_bot" in bots
     assert "@sever_service_bot" in bots
     assert "Кофейня" in desk.run("group", "list").stdout
+
+
+def test_the_doctor_looks_an_account_over(desk, service):
+    account = re.search(r"│\s*(\d+)\s*│\s*Агентство", desk.run("account", "list").stdout)
+    assert account is not None
+    done = desk.run("doctor", "--account", account[1], "--json")
+    report = json.loads(done.stdout)
+    seen = {finding["subject"]: finding["verdict"] for finding in report["findings"]}
+    assert seen["token"] == "ok"
+    assert seen["users"] in ("ok", "warning")
+    # This command knows only the configured port of the simulated Chats API, and here that is "any".
+    assert seen["channel"] == "failed"
+    assert done.returncode == 1
+    assert "token" in desk.run("doctor", "--account", account[1]).stdout
+    refused = desk.run("doctor", "--account", account[1], "--probe")
+    assert "no technical account" in refused.stderr
+    assert desk.run("doctor", "--account", "1").stderr.strip() == "dealgram: there is no account 1"
 
 
 def test_a_group_is_linked_and_unlinked_by_the_running_service(desk, service):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,6 +23,14 @@ class AccountEvent(msgspec.Struct, frozen=True, kw_only=True):
     entity_id: Int64 | None = None
     entity_type: str = ""
     created_at: UnixTime = 0
+    value_after: Any = None
+
+    @property
+    def message_id(self) -> str | None:
+        """amoCRM's id of the message, where the event is about a chat message."""
+        values = self.value_after if isinstance(self.value_after, list) else []
+        messages = (value.get("message") for value in values if isinstance(value, dict))
+        return next((one["id"] for one in messages if isinstance(one, dict) and isinstance(one.get("id"), str)), None)
 
 
 class EventCalls(Session):

@@ -179,6 +179,23 @@ class AmojoClient:
         assert refused is not None, "no form was tried"
         raise refused
 
+    async def accepted_status_forms(self, scope_id: str, amo_id: str, msgid: str) -> list[tuple[str, ...]]:
+        """Which of the documented forms of a delivery status amoCRM accepts for a message (§20 point 1): each is tried
+        by itself, and each accepted one marks the message as delivered."""
+        accepted = []
+        for names in _STATUS_FORMS:
+            body: dict[str, Any] = {name: int(DeliveryStatus.DELIVERED) for name in names}
+            if "delivery_status" in names:
+                body["msgid"] = msgid
+            try:
+                await self._call("delivery_status", "POST", (scope_id, amo_id, "delivery_status"), body)
+            except Refused as refused:
+                if refused.code != 400:
+                    raise
+            else:
+                accepted.append(names)
+        return accepted
+
     async def history(
         self, scope_id: str, chat_uuid: str, offset: int = 0, limit: int = _HISTORY_LIMIT
     ) -> list[HistoryItem]:

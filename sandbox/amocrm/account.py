@@ -49,6 +49,7 @@ class SimAccount:
         self.salesbot_id = ids.uuid()
         self.created_at = now
         self.is_paid = True
+        self.is_technical = False
         self.is_installed = False
         self.is_connected = False
         self.channel_title = ""

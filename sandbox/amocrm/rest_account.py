@@ -40,7 +40,7 @@ def _account(call: RestCall) -> Answer:
         "is_unsorted_on": True,
         "is_loss_reason_enabled": True,
         "is_helpbot_enabled": False,
-        "is_technical_account": False,
+        "is_technical_account": account.is_technical,
         "contact_name_display_order": 1,
     }
     more: dict[str, Any] = {

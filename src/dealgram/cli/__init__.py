@@ -7,7 +7,7 @@ import sys
 import click
 
 from dealgram import __version__
-from dealgram.cli import accounts, bots, deadletters, demo, links, secrets, serve
+from dealgram.cli import accounts, bots, deadletters, demo, doctor, links, secrets, serve
 from dealgram.cli.context import Failure
 
 
@@ -29,6 +29,7 @@ for command in (
     bots.bot,
     links.group,
     links.link,
+    doctor.doctor,
     deadletters.deadletters,
     secrets.secrets,
 ):
