@@ -185,9 +185,13 @@ def _send(world: World, account: SimAccount, request: RawRequest, parts: list[st
     problems = world.check(payloads.event_shape(body.get("event_type"), world.switches), body, "amojo.send")
     problems = problems or payloads.event_rules(body, world.switches)
     if not problems:
-        accept = messages.edit if body["event_type"] == "edit_message" else messages.accept
+        is_edit = body["event_type"] == "edit_message"
+        is_new = not is_edit and body["payload"]["msgid"] not in account.messages_by_msgid
+        accept = messages.edit if is_edit else messages.accept
         outcome = accept(world, account, body["payload"])
         if isinstance(outcome, SimMessage):
+            if is_new and world.imported is not None:
+                world.imported(account, outcome)
             return Answer(status=200, body={"new_message": messages.receipt(world, outcome)}, content_type=JSON)
         problems = outcome
     raise refuse_problems(world, problems)

@@ -52,6 +52,14 @@ class UsedTemplate:
         return [[{name: str(one[name]) for name in ("text", "url") if name in one}] for one in self.template.buttons]
 
 
+def imported(world: World, hooks: HookSender, account: SimAccount, message: SimMessage) -> None:
+    """An import in a user's name comes back as a hook, if the switch says so; one of the channel's bot never does."""
+    if not world.switches.user_import_hook or message.sender.uuid not in account.users_by_amojo:
+        return
+    hook = _message_hook(world, account, message, None, None)
+    hooks.queue(account, kind="message", subject=message.id, chat_uuid=message.chat.uuid, content={"message": hook})
+
+
 def write(
     world: World,
     hooks: HookSender,

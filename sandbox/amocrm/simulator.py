@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import orjson
 import trio
@@ -21,6 +22,7 @@ from dealgram.sandbox.amocrm import (
     consent,
     messages,
     oauth,
+    outgoing,
     rest,
     rest_account,
     rest_complex,
@@ -92,6 +94,7 @@ class AmoSimulator(People, ChatHands, Installations):
         )
         self.faults = FaultPlan()
         self._sender = HookSender(self.world, hook_url)
+        self.world.imported = partial(outgoing.imported, self.world, self._sender)
         self._calls = ServerCalls(self.world)
         self._message_cap = message_cap
         self._router = rest.Router(

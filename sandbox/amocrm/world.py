@@ -88,6 +88,8 @@ class World:
     requests: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     rest_pace: Pace = field(default_factory=Pace)
     chat_pace: Pace = field(default_factory=Pace)
+    imported: Callable[[SimAccount, SimMessage], None] | None = None
+    """Told of every new message that the integration imports, if somebody is to hear of it."""
     pictures: PictureFetcher = field(default_factory=PictureFetcher)
     later: deque[tuple[float, SimAccount, SimMessage]] = field(default_factory=deque)
     later_added: trio.Event = field(default_factory=trio.Event)

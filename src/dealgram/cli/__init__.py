@@ -7,7 +7,7 @@ import sys
 import click
 
 from dealgram import __version__
-from dealgram.cli import accounts, bots, deadletters, demo, doctor, links, secrets, serve
+from dealgram.cli import accounts, bots, deadletters, demo, doctor, employees, links, secrets, serve
 from dealgram.cli.context import Failure
 
 
@@ -27,6 +27,7 @@ for command in (
     demo.demo,
     accounts.account,
     bots.bot,
+    employees.employee,
     links.group,
     links.link,
     doctor.doctor,
