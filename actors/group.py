@@ -280,6 +280,8 @@ class GroupActor(OutboxActor):
         match body:
             case PostMessage() | MirrorAnswer() | PostEmployee() if heir := self._deals.heir(body.conversation):
                 return self._deals.hand_on(body, heir)
+            case PostMessage() | MirrorAnswer() | PostEmployee() if self._deals.is_moot(body.conversation):
+                return Outcome(error="the deal is deleted; the group's other deals have the message")
             case PostMessage():
                 return await self._posting.post(body, self._opening(body.conversation, body.author))
             case PostEmployee():
@@ -307,6 +309,9 @@ class GroupActor(OutboxActor):
             case CheckDeal():
                 return await self._check_deal(body, delivery)
             case AttachDeal(deal_id=deal_id):
+                if self._state.is_linked(deal_id):
+                    # The group's own contact first: should there be no room for all, managers can still write.
+                    await self._posting.reopen(self._opening(str(GroupConversation(self._group_id, deal_id))))
                 return await self._linking.attach(deal_id)
             case DetachDeal():
                 return await self._linking.detach(body)
@@ -390,7 +395,7 @@ class GroupActor(OutboxActor):
                 contact_value=key,
                 contact_name=name,
                 chat_id=self._state.row.chat_id,
-                deals=(conversation.deal_id,) if conversation.deal_id is not None else (),
+                deals=self._deals.attachable(conversation, ()),
                 silent=self._deals.is_silent(conversation),
             )
         person = self._state.participants.get(conversation.user_id)
@@ -408,7 +413,7 @@ class GroupActor(OutboxActor):
             contact_name=name,
             user_id=conversation.user_id,
             username=username,
-            deals=(conversation.deal_id,) if conversation.deal_id is not None else self._state.deals,
+            deals=self._deals.attachable(conversation, self._state.deals),
             silent=self._deals.is_silent(conversation),
         )
 

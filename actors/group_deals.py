@@ -69,11 +69,12 @@ class GroupDeals:
         link = self._state.links.get(deal_id)
         return link is not None and (link.status == "linked" or link.reason is not None)
 
-    async def gone(self, deal_ids: Sequence[int]) -> None:
-        """amoCRM refused something with these deals because they are not there."""
+    async def gone(self, deal_ids: Sequence[int]) -> bool:
+        """amoCRM refused something with these deals because they are not there. Whether any of them is looked at."""
         for deal_id in deal_ids:
             if todo := self.look(deal_id):
                 await self._actor.decide(Decision(todo=todo), cause=f"gone-{deal_id}-{now_ms(self._services)}")
+        return any(self._concerns(deal_id) and not self._state.is_deleted(deal_id) for deal_id in deal_ids)
 
     async def review(self, body: ReviewDeal) -> Outcome:
         """Look at a deal and do to its link what the account's policies say."""
@@ -140,14 +141,14 @@ class GroupDeals:
         group's own at once, a person's with their next message."""
         there = {contact.id for contact in lead.contacts}
         lost = [row for row in opened if row.ready and row.contact_id not in there]
-        if not lost:
-            return
-        rows = tuple(dataclasses.replace(row, ready=False) for row in lost)
-        await self._actor.decide(Decision(rows=rows), cause=f"mend-{lead.id}")
-        for row in lost:
-            self._posting.forget(row.conversation_id)
-        for row in lost:
-            if row.user_id is None and self._state.is_linked(lead.id):
+        if lost:
+            rows = tuple(dataclasses.replace(row, ready=False) for row in lost)
+            await self._actor.decide(Decision(rows=rows), cause=f"mend-{lead.id}")
+            for row in lost:
+                self._posting.forget(row.conversation_id)
+        for row in opened:
+            closed = row.chat_uuid is not None and (row in lost or not row.ready)
+            if row.user_id is None and closed and self._state.is_linked(lead.id):
                 await self._posting.reopen(self._opening(row.conversation_id))
 
     def _scene(self) -> Scene:
@@ -170,6 +171,19 @@ class GroupDeals:
         """Whether what is posted there must not stir amoCRM (see `GroupState.is_silent`)."""
         deals = self._state.deals if conversation.deal_id is None else (conversation.deal_id,)
         return bool(deals) and all(self._state.is_silent(deal_id) for deal_id in deals)
+
+    def attachable(self, conversation: GroupConversation, shared: Sequence[int]) -> tuple[int, ...]:
+        """The deals that a conversation's contact is to be in: its own, or ``shared`` ones; no deleted ones."""
+        deals = shared if conversation.deal_id is None else (conversation.deal_id,)
+        return tuple(deal_id for deal_id in deals if not self._state.is_deleted(deal_id))
+
+    def is_moot(self, key: str) -> bool:
+        """Whether posting there is of no use: the deal is deleted, and the message stands in the group's other deals.
+        amoCRM would show it there a second time, since it binds the chat to another deal of the contact."""
+        conversation = parse_conversation(key)
+        if not isinstance(conversation, GroupConversation) or conversation.deal_id is None:
+            return False
+        return self._state.is_deleted(conversation.deal_id) and bool(self._state.live_deals)
 
     def hand_on(self, body: PostMessage | MirrorAnswer | PostEmployee, heir: GroupConversation) -> Outcome:
         """A message that was decided on before its deal became part of another: it goes there instead.

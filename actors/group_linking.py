@@ -69,7 +69,7 @@ class GroupLinking:
         if person is not None and user_id not in self._services.registry.employees(self._account_id):
             contacts = await self._contacts([person])
             todo: list[NewBody] = []
-            for deal_id in self._state.deals:
+            for deal_id in self._state.live_deals:
                 todo += self._full(deal_id, await self._link(deal_id, [person], contacts))
             return Outcome(todo=tuple(todo))
         return DONE

@@ -83,6 +83,16 @@ class GroupState:
         """Whether an answer from a conversation of this deal is for the group."""
         return self.is_linked(self.last_of(deal_id))
 
+    @property
+    def live_deals(self) -> tuple[int, ...]:
+        """The linked deals that are not known to be deleted."""
+        return tuple(deal_id for deal_id in self.deals if not self.is_deleted(deal_id))
+
+    def is_deleted(self, deal_id: int) -> bool:
+        """Whether a deal is known to be deleted; its link may have been kept."""
+        link = self.links.get(deal_id)
+        return link is not None and link.deal_state == "deleted"
+
     def is_silent(self, deal_id: int) -> bool:
         """Whether what is written into this deal must not stir amoCRM: a closed deal's client would get a new deal."""
         link = self.links.get(deal_id)

@@ -46,8 +46,8 @@ class Posting:
         self._services = actor.services
         self._account_id = actor.account_id  # known: made at the end of the actor's activation
         self._open = OpenConversations(actor)
-        self.on_gone: Callable[[Sequence[int]], Awaitable[None]] | None = None
-        """Told of linked deals that turned out to be no more."""
+        self.on_gone: Callable[[Sequence[int]], Awaitable[bool]] | None = None
+        """Told of linked deals that turned out to be no more; says whether they are looked at."""
         self._steps = Openings(actor)
 
     async def post(self, body: PostMessage, opening: Opening) -> Outcome:
@@ -187,15 +187,22 @@ class Posting:
             return self._open.remember(row), amo_id
 
     async def _without(self, gone: tuple[int, ...], opening: Opening, message: amojo.NewMessage) -> amojo.NewMessage:
-        """Deals that the message was meant for are no more. It stays with the person's contact; without any deal left
-        it must not make amoCRM begin a new one."""
-        await self.tell_gone(gone)
-        return message if len(gone) < len(opening.deals) else dataclasses.replace(message, silent=True)
+        """Deals that the message was meant for are no more. Without any deal left it waits for what the account's
+        policy says; what was unlinked before stays with the person's contact and begins no new deal.
 
-    async def tell_gone(self, deals: Sequence[int]) -> None:
-        """Something was refused because these deals are no more: their links are to be looked at."""
-        if self.on_gone is not None:
-            await self.on_gone(deals)
+        Raises:
+            Transient: come again when it is known what became of the deal.
+        """
+        looked_at = await self.tell_gone(gone)
+        if len(gone) < len(opening.deals):
+            return message
+        if looked_at:
+            raise Transient("the deal is gone, and what became of it is being found out", retry_after_s=0.5)
+        return dataclasses.replace(message, silent=True)
+
+    async def tell_gone(self, deals: Sequence[int]) -> bool:
+        """Something was refused because these deals are no more: their links are to be looked at, if there are any."""
+        return self.on_gone is not None and await self.on_gone(deals)
 
     async def reopen(self, opening: Opening) -> None:
         """Open a group's conversation again that messages were posted to before: no new one is needed for it."""
