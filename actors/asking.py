@@ -114,6 +114,7 @@ class AccountTokens:
 
         Raises:
             AccountGone: an administrator has to authorise the account first.
+            Transient: the account was found to have moved; repeat the item with a new client.
         """
         account = self.registry.account(self.account_id)
         if account is not None and account.row.status in ("reauthorise", "uninstalled"):
@@ -124,4 +125,8 @@ class AccountTokens:
                 return token
         answer = await ask_account(self.system(), self.account_id, AccessToken(stale=stale))
         assert isinstance(answer, str)
+        present = self.registry.account(self.account_id)
+        if account is not None and present is not None and present.row.host != account.row.host:
+            # The client that asks still speaks to the old address; the next one is made for the new.
+            raise Transient(f"account {self.account_id} has another address now", retry_after_s=0.1)
         return answer

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from dealgram.gateways.amocrm import verify_uninstall
+from dealgram.gateways.gates import GatesFigures
 from dealgram.http.account_ports import AccountFigures, AccountsPage, Progress
 from dealgram.http.app import create_app
 from dealgram.http.ports import (
@@ -124,6 +125,10 @@ class FakeHealth:
 class FakeMetrics:
     journal_figures: WriterStatistics | None = None
     outbox_figures: OutboxFigures | None = None
+    gates_figures: GatesFigures | None = None
+
+    def gates(self) -> GatesFigures | None:
+        return self.gates_figures
 
     def journal(self) -> WriterStatistics | None:
         return self.journal_figures
