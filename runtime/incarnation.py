@@ -174,17 +174,26 @@ class Incarnation:
                 self._nursery = nursery
                 for lanes in self._opened:
                     lanes.attach(nursery)
-                end = await self._serve(nursery)
+                end = None
+                try:
+                    end = await self._serve(nursery)
+                finally:
+                    # Before the nursery closes: a lane whose wait ends while it does must not find it any more.
+                    if end is None:
+                        self._detach_lanes()
                 if end is not None:
                     self.cell.move(ActorState.DRAINING)
                     for lanes in self._opened:
                         lanes.close()
                     nursery.cancel_scope.deadline = trio.current_time() + self.cell.kind.lane_grace_s
         finally:
-            self._nursery = None
-            for lanes in self._opened:
-                lanes.detach()
+            self._detach_lanes()
         return end
+
+    def _detach_lanes(self) -> None:
+        self._nursery = None
+        for lanes in self._opened or ():
+            lanes.detach()
 
     async def _serve(self, nursery: trio.Nursery | None) -> End | None:
         """Return an End, or None when there is nothing to do but to wait (or lanes were opened meanwhile)."""

@@ -424,3 +424,18 @@ async def test_two_sets_of_lanes_and_lanes_opened_late(lab, autojump_clock):
             system.tell(Address("a", "1"), n)
         await trio.testing.wait_all_tasks_blocked()
     assert sorted(ran) == [("late", 0), ("late", 1), ("late", 2)]
+
+
+@pytest.mark.parametrize("checkpoints", range(12))
+async def test_a_lane_that_wakes_while_the_last_worker_leaves_runs(lab, address, autojump_clock, checkpoints):
+    """An alarm may ring between any two steps of the actor that lets go of its nursery."""
+    bench = Bench(lab)
+    bench.behaviour = {"a": [1]}
+    async with lab.open() as system:
+        system.tell(address, ("a", 1))
+        await trio.sleep(1)
+        for _ in range(checkpoints):
+            await trio.lowlevel.checkpoint()
+        bench.lanes.put("b", 2)
+        await trio.sleep(1)
+        assert bench.finished == [("a", 1), ("b", 2)]
