@@ -27,6 +27,7 @@ from dealgram.runtime import Actor, Failure, Lanes, Permanent, Question, Transie
 log = structlog.get_logger(__name__)
 
 ACCOUNT_TROUBLE_PAUSE_S = 30.0
+REFUSED_PAUSE_S = 5.0  # the account's gate holds back what amoCRM refuses; looking again asks only the gate
 BACKGROUND_MARK = "bulk-"
 
 TAKE_BACK_S = 5.0  # a stop does not interrupt this; a database that is away for longer leaves the outcome unknown
@@ -181,8 +182,10 @@ class OutboxActor(Actor, ABC):
             return  # an operator or an earlier life ended it
         except OutcomeUnknown as error:
             # What reaches this place carries its own key or looks before it creates: repeating is safe.
-            raise Transient(str(error)) from error
-        except (Unauthorised, Forbidden) as error:
+            raise Transient(str(error), retry_after_s=getattr(error, "retry_after_s", None)) from error
+        except Forbidden as error:
+            raise Transient(str(error), retry_after_s=REFUSED_PAUSE_S) from error
+        except Unauthorised as error:
             # The account's trouble, not this row's: it waits until somebody has set the account right.
             raise Transient(str(error), retry_after_s=ACCOUNT_TROUBLE_PAUSE_S) from error
         completed = Completed(delivery_id=delivery.id, state=outcome.state, error=outcome.error)

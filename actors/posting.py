@@ -22,7 +22,7 @@ from dealgram.actors.outbox import DONE, Decision, OutboxActor, Outcome
 from dealgram.actors.outgoing import outgoing, said
 from dealgram.actors.private_deals import open_private
 from dealgram.gateways import amojo
-from dealgram.gateways.errors import Forbidden, NotFound, Refused
+from dealgram.gateways.errors import NotFound, Refused
 from dealgram.persistence import messages, users
 from dealgram.persistence.entries import Delivery
 from dealgram.persistence.records import Conversation as ConversationRow
@@ -226,9 +226,6 @@ class Posting:
         except NotFound as error:
             await ask_account(self._actor.context.system, self._account_id, Reconnect())
             raise Transient("amoCRM did not know the channel; it was connected again") from error
-        except Forbidden as error:
-            log.critical("amoCRM refuses our signature: check the channel secret and the clock", error=str(error))
-            raise Transient("amoCRM refuses the signature", retry_after_s=30) from error
         except Refused as error:
             # The refusal of a repeated msgid is undocumented (§20.6): what is in the chat already has arrived.
             arrived = await self._arrived_as(scope, row, message.msgid)

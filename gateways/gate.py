@@ -49,7 +49,7 @@ from dealgram.gateways.errors import (
 from dealgram.gateways.gate_policy import GateFigures, GatePolicy, Service, ServiceFigures
 from dealgram.gateways.places import Holder, Places
 from dealgram.gateways.trouble import Trouble, TroubleKind, worst
-from dealgram.runtime import TokenBucket, waiting_for
+from dealgram.runtime import TokenBucket, Transient, waiting_for
 
 ADDRESS_REFUSED = 113
 """amoCRM's code for an address that the account's white list does not hold (amoCRM contract §16)."""
@@ -273,10 +273,13 @@ class Gate:
                     turn.works(breaker, admitted)
             case RateLimited():
                 self._pause(turn, error.retry_after_s)
+                # Whoever sent this call need not wait for longer than those who were sent away after it.
+                error.retry_after_s = self._told_wait_s(way.pause_left_s)
                 for breaker, admitted in passes:
                     turn.works(breaker, admitted)
             case PaymentRequired():
                 self._trip(turn, self._account, TroubleKind.UNPAID, self.policy.unpaid)
+                error.retry_after_s = self._told_wait_s(self._account.left_s())
             case Forbidden(is_html=True):
                 self._trip(turn, way.breaker, TroubleKind.BLOCKED, self.policy.blocked)
             case Forbidden() if way.service is Service.CHATS:
@@ -294,6 +297,8 @@ class Gate:
                 for breaker, admitted in passes:
                     if breaker is way.breaker:
                         breaker.failed(admitted, TroubleKind.UNAVAILABLE, self.policy.unavailable, at_least_s=asked_s)
+                        if isinstance(error, Transient) and (left_s := breaker.left_s()) > 0:
+                            error.retry_after_s = self._told_wait_s(left_s)
                     else:
                         breaker.abandoned(admitted)
             case _:  # cancelled, or a mistake of ours: says nothing of amoCRM

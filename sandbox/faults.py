@@ -27,8 +27,8 @@ class Fault:
     """What happens to one call instead of, or after, the work.
 
     With `after_work` the work is done first; without it a dropped or refused call does nothing. Then `delay_s` (seconds
-    of trio's clock) passes, then the connection is closed (`drop`), or `status` is answered, or, with neither, the call
-    goes on normally.
+    of trio's clock) passes and `gate` opens, then the connection is closed (`drop`), or `status` is answered, or, with
+    neither, the call goes on normally.
     """
 
     after_work: bool = False
@@ -38,6 +38,7 @@ class Fault:
     body: object = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    gate: trio.Event | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +58,12 @@ class Order:
 
     def cancel(self) -> None:
         self.left = 0
+
+    def release(self) -> None:
+        """Let go on what a `hold` holds, and withdraw the rest."""
+        self.left = 0
+        if self.fault.gate is not None:
+            self.fault.gate.set()
 
 
 class FaultPlan:
@@ -113,6 +120,17 @@ class FaultPlan:
         """The call waits `seconds` on trio's clock, before the work or between the work and its answer."""
         return self.add(Fault(delay_s=seconds, after_work=after_work), name, when=when, times=times)
 
+    def hold(
+        self,
+        name: str | None = None,
+        *,
+        after_work: bool = False,
+        when: When | None = None,
+        times: int | None = None,
+    ) -> Order:
+        """The calls hang until the order's `release`, before the work or between the work and its answer."""
+        return self.add(Fault(after_work=after_work, gate=trio.Event()), name, when=when, times=times)
+
     def clear(self) -> None:
         self._orders.clear()
 
@@ -137,6 +155,8 @@ class FaultPlan:
             response = await work()
         if fault.delay_s:
             await trio.sleep(fault.delay_s)
+        if fault.gate is not None:
+            await fault.gate.wait()
         if fault.drop:
             drop_connection(reset=fault.reset)
             return Response(b"", status=500)  # never sent: there is nobody left to send it to

@@ -285,6 +285,7 @@ class AmojoClient:
             return answer
         said = _read_error(answer.body)
         kind, description = _text(said.get("error_type")) or "", _text(said.get("error_description")) or ""
+        wait_s = said.get("retry_after")
         raise refusal(
             answer,
             service=self._transport.upstream.name,
@@ -292,6 +293,7 @@ class AmojoClient:
             repeatable=True,
             detail=": ".join(part for part in (kind, description) if part) or _quote_body(answer),
             reason=kind,
+            retry_after_s=float(wait_s) if isinstance(wait_s, int | float) and wait_s >= 0 else None,
         )
 
     def _object(self, operation: str, answer: Answer) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from dealgram.actors.trouble_recorder import TroubleRecorder
 from dealgram.actors.upkeep import Upkeep
 from dealgram.composition import open_services
 from dealgram.connections import Gateways, open_database, open_gateways, utc_now
+from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.http.app import create_app
 from dealgram.http.ports import HttpServices
@@ -240,14 +241,18 @@ KINDS = ("account", "installation", "bot", "group")
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, *, limits: LimitSettings | None = None) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings, *, limits: LimitSettings | None = None, gate_policy: GatePolicy | None = None
+) -> AsyncIterator[Service]:
     """Everything up to the actors, ready to :meth:`Service.run`. Leaving the block closes it all.
+
+    ``limits`` of Telegram and ``gate_policy`` of amoCRM instead of the documented ones and of the settings'.
 
     Raises:
         EmbeddedPostgresError, DatabaseUnavailable, MigrationError, SecretError: with one sentence for the operator.
     """
     rng = random.Random()  # noqa: S311 - jitter, not secrets
-    async with open_database(settings) as db, open_gateways(settings) as gateways:
+    async with open_database(settings) as db, open_gateways(settings, gate_policy) as gateways:
         if rotated := await rotate_all(db, SecretBox(settings.encryption_keys())):
             log.info("secrets sealed with the newest key", secrets=rotated)
         late = _LateDelivery()

@@ -173,7 +173,7 @@ async def test_a_429_pauses_the_account_for_as_long_as_asked(server, crm, gate):
     server.reply({"status": 429, "detail": "7 req/s", "retry_after": 300}, status=429)
     with pytest.raises(RateLimited) as caught:
         await crm.account()
-    assert caught.value.retry_after_s == 300
+    assert 60 <= caught.value.retry_after_s <= 75, "the gate is asked again now and then, not amoCRM"
     assert 200 < pause_left_s(gate) <= 301
     with pytest.raises(RateLimited) as caught:
         await crm.account()
@@ -185,7 +185,7 @@ async def test_a_429_without_a_time_pauses_for_a_moment(server, crm, gate):
     server.reply(status=429)
     with pytest.raises(RateLimited) as caught:
         await crm.account()
-    assert caught.value.retry_after_s is None
+    assert 0 < caught.value.retry_after_s < 1.5
     assert 0 < pause_left_s(gate) <= 1.2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import trio
 from pydantic import SecretStr
 
 from dealgram.actors import texts
+from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.persistence.records import Account
 from dealgram.playground import Playground, open_playground
@@ -36,6 +37,7 @@ class Stage:
     settings: Settings
     service: Service | None = None
     account: Account | None = None
+    gate_policy: GatePolicy | None = None
 
     @property
     def telegram(self):
@@ -197,6 +199,7 @@ def base_settings(tmp_path, database_url: str) -> Settings:
         sandbox="on",
         sweep_s=5,
         amocrm_rate_per_s=1000,
+        amocrm_egress_rate_per_s=1000,
         drain_s=5,
         stop_hard_s=10,
         sandbox_page_port=0,
@@ -205,10 +208,14 @@ def base_settings(tmp_path, database_url: str) -> Settings:
     )
 
 
+def _open(stage: Stage) -> AbstractAsyncContextManager[Service]:
+    return open_service(stage.settings, limits=UNLIMITED, gate_policy=stage.gate_policy)
+
+
 @asynccontextmanager
 async def running_service(stage: Stage) -> AsyncIterator[Service]:
     """A service of the stage, from start to a clean stop."""
-    async with open_service(stage.settings, limits=UNLIMITED) as service, trio.open_nursery() as nursery:
+    async with _open(stage) as service, trio.open_nursery() as nursery:
         bound = await nursery.start(service.run)
         stage.playground.send_hooks_to(bound.url)
         stage.service = service
