@@ -1,4 +1,4 @@
-"""The listening side: Hypercorn's trio worker around an ASGI application, with an end that is certain.
+"""The listening side: Hypercorn's connections around an ASGI application, with an end that is certain.
 
 `serve` binds first, so that a taken port is one clear error before anything else starts; reports the bound address;
 and ends within `graceful_s + _OVERTIME_S` after its trigger, except for a client that stops reading: Hypercorn shields
@@ -13,11 +13,17 @@ import math
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import trio
-from hypercorn.config import Config, Sockets
-from hypercorn.trio import serve as hypercorn_serve
+from hypercorn.config import Config
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
+
+from dealgram.http.connections import Connection
 
 _log = logging.getLogger("dealgram.http")
 
@@ -46,23 +52,15 @@ class Bound:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-class _OneSocket(Config):
-    """Hypercorn's configuration around a socket that is already bound."""
-
-    def __init__(self, listener: socket.socket, graceful_s: float) -> None:
-        super().__init__()
-        self._listener = listener
-        self.graceful_timeout = graceful_s
-        self.keep_alive_timeout = _KEEP_ALIVE_S
-        self.h11_max_incomplete_size = _HEADER_BYTES
-        self.backlog = _BACKLOG
-        self.include_server_header = False
-        self.accesslog = None  # requests are counted in /metrics; a path may hold a webhook key
-        self.errorlog = logging.getLogger("hypercorn.error")  # as it is: no handler of its own
-
-    def create_sockets(self) -> Sockets:
-        """Hand over the one bound socket."""
-        return Sockets([], [self._listener], [])
+def _config(graceful_s: float) -> Config:
+    config = Config()
+    config.graceful_timeout = graceful_s
+    config.keep_alive_timeout = _KEEP_ALIVE_S
+    config.h11_max_incomplete_size = _HEADER_BYTES
+    config.include_server_header = False
+    config.accesslog = None  # requests are counted in /metrics; a path may hold a webhook key
+    config.errorlog = logging.getLogger("hypercorn.error")  # as it is: no handler of its own
+    return config
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -107,19 +105,44 @@ async def serve(
             outer.deadline = trio.current_time() + graceful_s + _OVERTIME_S
 
         async with trio.open_nursery() as nursery:
-            config = _OneSocket(listener, graceful_s)
-            await nursery.start(_run_hypercorn, app, config, trigger)
+            await nursery.start(_run, app, listener, trigger, graceful_s)
             name = listener.getsockname()
             task_status.started(Bound(host=name[0], port=name[1]))
     if outer.cancelled_caught:
         _log.warning("server: some requests did not finish within %s s and were cut off", graceful_s)
 
 
-async def _run_hypercorn(
+async def _run(
     app: QuartTrio,
-    config: Config,
+    listener: socket.socket,
     trigger: Callable[[], Awaitable[None]],
+    graceful_s: float,
     *,
-    task_status: trio.TaskStatus[list[str]],
+    task_status: trio.TaskStatus[None],
 ) -> None:
-    await hypercorn_serve(app, config, shutdown_trigger=trigger, task_status=task_status, mode="asgi")
+    """Hypercorn's own worker, but for the connections: see `connections`."""
+    config = _config(graceful_s)
+    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
+    context = WorkerContext(None)
+    state: dict[str, object] = {}
+    lifespan = Lifespan(wrapped, config, state)
+
+    async def connection(stream: trio.SocketStream) -> None:
+        await Connection(wrapped, config, context, ConnectionState(state.copy()), stream)  # type: ignore[arg-type]  # TLS
+
+    async with trio.open_nursery() as outer:
+        await outer.start(lifespan.handle_lifespan)
+        await lifespan.wait_for_startup()
+        listener.listen(_BACKLOG)
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
+                accept = partial(trio.serve_listeners, connection, listeners, handler_nursery=connections)
+                await accepting.start(accept)
+                task_status.started()
+                await trigger()
+                accepting.cancel_scope.cancel()
+            await context.terminated.set()  # idle connections close themselves now
+            connections.cancel_scope.deadline = trio.current_time() + graceful_s
+        await lifespan.wait_for_shutdown()
+        outer.cancel_scope.cancel()

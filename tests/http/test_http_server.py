@@ -8,6 +8,7 @@ import socket
 import pytest
 import trio
 
+from dealgram.http import connections
 from dealgram.http.app import create_app
 from dealgram.http.server import Bound, ListenError, bind, serve
 
@@ -59,6 +60,47 @@ async def test_what_is_no_http_is_refused(world, read_answer):
     async with await world.connect() as stream:
         await stream.send_all(b"\x16\x03\x01 hello\r\n\r\n")
         assert (await read_answer(stream)).startswith(b"HTTP/1.1 400")
+
+
+UPGRADES = {
+    "h2c": b"Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: !!!\r\n",
+    "h2c without settings": b"Connection: close\r\nUpgrade: h2c\r\n",
+    "websocket": (
+        b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    ),
+    "half a websocket": b"Connection: Upgrade, close\r\nUpgrade: websocket\r\n",
+}
+
+
+@pytest.mark.parametrize("headers", UPGRADES.values(), ids=UPGRADES.keys())
+async def test_an_upgrade_is_not_taken_up(world, read_answer, headers):
+    async with await world.connect() as stream:
+        await stream.send_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
+        assert (await read_answer(stream)).startswith(b"HTTP/1.1 200")
+
+
+async def test_one_clients_broken_bytes_end_no_other_connection(world, read_answer):
+    """Broken HTTP/2 in Hypercorn's own worker ends the whole server."""
+    assert (await world.client.get("/health/live")).status_code == 200
+    async with await world.connect() as stream:
+        await stream.send_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 40)
+        assert b" 400 " in await read_answer(stream)
+    assert (await world.client.get("/health/live")).status_code == 200
+
+
+async def test_a_defect_below_the_application_ends_its_own_connection_alone(world, monkeypatch, read_answer, caplog):
+    async def fail(self, event) -> None:
+        raise KeyError("a secret of the client")
+
+    monkeypatch.setattr(connections._Http11, "_check_protocol", fail)
+    async with await world.connect() as stream:
+        await stream.send_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await read_answer(stream) == b""
+    monkeypatch.undo()
+    assert (await world.client.get("/health/live")).status_code == 200
+    assert "a connection was broken off: KeyError" in caplog.text
+    assert "secret" not in caplog.text
 
 
 async def test_endless_headers_are_refused(world, read_answer):
