@@ -24,6 +24,8 @@ def create_app(services: HttpServices) -> Application:
     app = Application(__name__, static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.config["BODY_TIMEOUT"] = services.body_deadline_s
+    # A redirect from // would repeat a key or a code, under a host that the sender has named.
+    app.url_map.merge_slashes = False
     figures = metrics.RequestFigures()
     figures.watch(app)
     errors.register(app)

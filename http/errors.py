@@ -13,8 +13,6 @@ import orjson
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
-from werkzeug.wrappers import Response as WerkzeugResponse
 
 _log = logging.getLogger("dealgram.http")
 
@@ -80,7 +78,12 @@ def route_template() -> str:
 
 
 def register(app: QuartTrio) -> None:
-    """Answer every error of this application in the one shape."""
+    """Answer every error of this application in the one shape, and nothing that a browser may take for a page."""
+
+    @app.after_request
+    async def _not_to_be_guessed_at(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
 
     @app.errorhandler(ApiError)
     async def _expected(error: ApiError) -> Response:
@@ -89,9 +92,7 @@ def register(app: QuartTrio) -> None:
         return response
 
     @app.errorhandler(HTTPException)
-    async def _framework(error: HTTPException) -> Response | WerkzeugResponse:
-        if isinstance(error, RequestRedirect):
-            return error.get_response()
+    async def _framework(error: HTTPException) -> Response:
         status = error.code or 500
         response = error_response(
             status, _CODES.get(status, "error"), _MESSAGES.get(status, f"The request was refused: {error.name}.")

@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from quart import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import MethodNotAllowed
 
 from dealgram.http import oauth_pages
 from dealgram.http.account_ports import Installations
@@ -77,6 +78,7 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
     async def accept(query: MultiDict[str, str]) -> Response:
         if not query:  # amoCRM looks by and by whether somebody answers here
             return oauth_pages.page("dealgram", "По этому адресу amoCRM сообщает о подключении аккаунтов.")
+        _refuse_head()
         if port.client_id is None:
             return _not_configured()
         _check_once(query)
@@ -129,6 +131,7 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
 
     @blueprint.get("/oauth/uninstalled")
     async def uninstalled() -> Response:
+        _refuse_head()
         try:
             account_id, client_id, signature = _removal(request.args)
         except ApiError as error:
@@ -179,6 +182,12 @@ def _removal(query: MultiDict[str, str]) -> tuple[str, str, str]:
     if not _SIGNATURE.fullmatch(signature):
         raise bad_request("signature must be 64 hexadecimal digits.")
     return account_id, client_id, signature.lower()
+
+
+def _refuse_head() -> None:
+    """Whoever only looks at a link, as mail scanners and messengers do, must not use up what is in it."""
+    if request.method != "GET":
+        raise MethodNotAllowed(valid_methods=["GET"])
 
 
 def _not_configured() -> Response:
