@@ -283,7 +283,7 @@ class GroupActor(OutboxActor):
             case PostMessage() | MirrorAnswer() | PostEmployee() if self._deals.is_moot(body.conversation):
                 return Outcome(error="the deal is deleted; the group's other deals have the message")
             case PostMessage():
-                return await self._posting.post(body, self._opening(body.conversation, body.author))
+                return await self._post(body)
             case PostEmployee():
                 return await self._posting.employee(body, self._opening(body.conversation, None))
             case EditMessage():
