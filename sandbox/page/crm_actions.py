@@ -6,7 +6,7 @@ cannot be done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import msgspec
@@ -59,6 +59,11 @@ class _Pipeline(msgspec.Struct, forbid_unknown_fields=True):
     account: int
     pipeline: int
     archived: bool
+
+
+class _Installation(msgspec.Struct, forbid_unknown_fields=True):
+    account: int
+    installed: bool
 
 
 class _Paid(msgspec.Struct, forbid_unknown_fields=True):
@@ -177,7 +182,19 @@ def _paid(amo: AmoSimulator, body: bytes) -> Json:
     return {}
 
 
-ACTIONS: dict[str, Callable[[AmoSimulator, bytes], Json]] = {
+async def _installation(amo: AmoSimulator, body: bytes) -> Json:
+    wanted = decode(body, _Installation)
+    account = account_of(amo, wanted.account)
+    if account.is_installed == wanted.installed:
+        raise Refusal("Интеграция уже установлена." if wanted.installed else "Интеграция и так отключена.", 409)
+    if not wanted.installed:
+        amo.uninstall(account)
+        return {}
+    call = await amo.install(account)
+    return {"outcome": call.outcome}
+
+
+ACTIONS: dict[str, Callable[[AmoSimulator, bytes], Json | Awaitable[Json]]] = {
     "deal/state": _set_state,
     "deal/move": _move,
     "deal/rename": _rename,
@@ -187,6 +204,7 @@ ACTIONS: dict[str, Callable[[AmoSimulator, bytes], Json]] = {
     "source/delete": _delete_source,
     "pipeline/archive": _pipeline,
     "paid": _paid,
+    "installation": _installation,
 }
 
 

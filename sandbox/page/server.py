@@ -7,7 +7,7 @@ sites. Promises: every refusal is JSON with a Russian sentence; no request chang
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def create_page(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     files = _files()
     people = TelegramView(telegram)
-    actions: dict[str, Callable[[bytes], Mapping[str, Any]]] = {
+    actions: dict[str, Callable[[bytes], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]] = {
         **{f"telegram/{name}": partial(action, people) for name, action in telegram_actions.ACTIONS.items()},
         **{f"amocrm/{name}": partial(action, amo) for name, action in amo_actions.ACTIONS.items()},
         **{f"amocrm/{name}": partial(action, amo) for name, action in crm_actions.ACTIONS.items()},
@@ -88,7 +88,8 @@ def create_page(
         if action is None:
             raise Refusal("Такого действия в песочнице нет.", 404)
         body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-        return _json(action(body), 200)
+        answer = action(body)
+        return _json(answer if isinstance(answer, Mapping) else await answer, 200)
 
     @app.errorhandler(Refusal)
     async def refused(refusal: Refusal) -> Response:

@@ -320,6 +320,19 @@ async def test_deals_and_contacts_are_merged_deleted_and_restored(sandbox):
     assert not contacts()[double]["deleted"]
 
 
+async def test_the_integration_is_installed_and_removed(sandbox):
+    world = sandbox.world
+    where = {"account": world.account.id}
+    assert "отключена" in await sandbox.refused("amocrm/installation", 409, **where, installed=False)
+    # Nobody serves the redirect here: amoCRM asks once and forgets, the integration is installed all the same.
+    answer = await sandbox.act("amocrm/installation", **where, installed=True)
+    assert answer["outcome"] != "delivered"
+    assert amo_parts(sandbox.amo)[f"account:{world.account.id}"]["installed"]
+    assert "уже" in await sandbox.refused("amocrm/installation", 409, **where, installed=True)
+    await sandbox.act("amocrm/installation", **where, installed=False)
+    assert not amo_parts(sandbox.amo)[f"account:{world.account.id}"]["installed"]
+
+
 async def test_pipelines_sources_and_payment_are_changed(sandbox):
     world = sandbox.world
     where = {"account": world.account.id}

@@ -20,7 +20,7 @@ const SECTIONS = [
   ['deals', 'Сделки', deals],
   ['contacts', 'Контакты', contacts],
   ['pipelines', 'Воронки и источники', pipelines],
-  ['hooks', 'Вебхуки', hooks],
+  ['hooks', 'Интеграция', hooks],
 ];
 
 export function openAccountDialog(account) {
@@ -173,6 +173,9 @@ function hooks(account, state) {
     h(
       'div',
       { class: 'row-actions' },
+      pill(state.installed ? 'Отключить интеграцию' : 'Установить интеграцию', 'account-installation', () =>
+        act('amocrm/installation', { account, installed: !state.installed }),
+      ),
       pill(state.paid ? 'Перестать платить' : 'Оплатить', 'account-paid', () =>
         act('amocrm/paid', { account, paid: !state.paid }),
       ),

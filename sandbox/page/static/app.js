@@ -17,7 +17,7 @@
  *              account-open, account-dialog: section-deals section-contacts section-pipelines section-hooks account-section ·
  *              account-deal-<id> > account-deal-restored account-deal-deleted · contact-<id> > contact-deleted contact-restored ·
  *              merge-contact-keep merge-contact-other contact-merge · pipeline-<id> > pipeline-archive · source-<id> > source-delete ·
- *              account-paid · webhook-<host> · hook-<number>
+ *              account-installation account-paid · webhook-<host> · hook-<number>
  *   actors     health-state · health-silent · health-summary: health-all health-running health-backing_off health-failed ·
  *              actor-filter actor-count · actors-table: actor[data-address][data-state], actor-error
  */
