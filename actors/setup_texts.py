@@ -25,6 +25,7 @@ STEP_TITLES = {
     "users": "Пользователи",
     "sources": "Источники",
     "bots": "Боты",
+    "deals": "Связанные сделки",
 }
 STEP_STATES = {"pending": "выполняется", "done": "готово", "failed": "не получилось"}
 
