@@ -40,6 +40,7 @@ for command in (
 def main() -> None:
     """Run the command line; failures that an operator can mend are one sentence and exit code 1."""
     try:
+        _check_text(sys.argv[1:])
         cli(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
@@ -49,3 +50,11 @@ def main() -> None:
     except Failure as failure:
         click.echo(f"dealgram: {failure}", err=True)
         sys.exit(failure.exit_code)
+
+
+def _check_text(arguments: list[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError("an argument is not text in UTF-8") from None

@@ -16,7 +16,7 @@ from dealgram.actors.amo_hosts import ForeignHostError, host_of
 from dealgram.actors.choices import AccountSettings, read_settings
 from dealgram.actors.services import Services
 from dealgram.cli.account_options import changes_of, setting_options
-from dealgram.cli.context import Desk, Failure, effective, open_desk, run
+from dealgram.cli.context import ID, Desk, Failure, effective, open_desk, run
 from dealgram.cli.context import read_settings as read_environment
 from dealgram.composition import open_services
 from dealgram.connections import open_gateways
@@ -53,7 +53,7 @@ def connect_account(host: str, code: str) -> None:
 
 
 @account.command("setup")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 def set_up_account(account_id: int) -> None:
     """Carry out the steps of an account's setup again: channel, fields, webhooks, users, sources, bots."""
 
@@ -107,7 +107,7 @@ def list_accounts() -> None:
 
 
 @account.command("show")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 def show_account(account_id: int) -> None:
     """Show one account: its state, its steps, its troubles, its bots and its settings."""
 
@@ -135,7 +135,7 @@ def show_account(account_id: int) -> None:
 
 
 @account.command("set")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 @setting_options
 def set_account(account_id: int, **given: Any) -> None:
     """Change an account's settings; those that are not given stay as they are."""

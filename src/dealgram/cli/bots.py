@@ -13,7 +13,7 @@ from rich.table import Table
 from dealgram.actors.bot_troubles import sentences
 from dealgram.actors.choices import BotSettings
 from dealgram.actors.deal_title import TitleError, check_title
-from dealgram.cli.context import Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, Failure, open_desk, run
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts, bots, groups
 from dealgram.persistence.records import Account, Bot
@@ -25,8 +25,8 @@ def bot() -> None:
 
 
 @bot.command("add")
-@click.argument("account_id", type=int)
-@click.option("--pipeline", "pipeline_id", type=int, help="Pipeline of new deals; the main one if left out.")
+@click.argument("account_id", type=ID)
+@click.option("--pipeline", "pipeline_id", type=ID, help="Pipeline of new deals; the main one if left out.")
 @click.option("--take-over", is_flag=True, help="Take the bot from another service that has set a webhook for it.")
 def add_bot(account_id: int, pipeline_id: int | None, take_over: bool) -> None:
     """Connect a bot to an account. The token is asked for on a terminal, else read from standard input."""
@@ -74,8 +74,8 @@ def list_bots() -> None:
 
 
 @bot.command("set")
-@click.argument("bot_id", type=int)
-@click.option("--pipeline", "pipeline_id", type=int, help="Pipeline in which the bot's new deals appear.")
+@click.argument("bot_id", type=ID)
+@click.option("--pipeline", "pipeline_id", type=ID, help="Pipeline in which the bot's new deals appear.")
 @click.option("--take-over", is_flag=True, help="Take the bot back from another service that has set a webhook for it.")
 @click.option("--unsorted", type=click.Choice(["on", "off"]), help="New people in private go to the unsorted ones.")
 @click.option("--deal-title", help="Name of a new deal; {name}, {username}, {bot} and {pipeline} are filled in.")
@@ -111,7 +111,7 @@ def set_bot(
 
 
 @bot.command("remove")
-@click.argument("bot_id", type=int)
+@click.argument("bot_id", type=ID)
 def remove_bot(bot_id: int) -> None:
     """Disconnect a bot: the links of its groups end, its source and webhook go. What was written stays in amoCRM."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+import click
 import structlog
 import trio
 
@@ -27,6 +28,9 @@ from dealgram.service import CHANGES_CHANNEL
 from dealgram.settings import Settings, SettingsError, load_settings, unknown_variables
 
 T = TypeVar("T")
+
+ID = click.IntRange(1, 2**63 - 1)
+"""An id of amoCRM's, of Telegram's or of ours, as the database can hold it."""
 
 _KNOWN = (
     SettingsError,

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dealgram.cli.context import Failure, open_desk, run
+from dealgram.cli.context import ID, Failure, open_desk, run
 from dealgram.logs import redact
 from dealgram.persistence import dead_letters
 
@@ -41,7 +41,7 @@ def list_letters(limit: int) -> None:
 
 
 @deadletters.command("show")
-@click.argument("letter_id", type=int)
+@click.argument("letter_id", type=ID)
 def show_letter(letter_id: int) -> None:
     """Show one dead letter with its traceback and its body."""
 
@@ -61,7 +61,7 @@ def show_letter(letter_id: int) -> None:
 
 
 @deadletters.command("retry")
-@click.argument("letter_id", type=int)
+@click.argument("letter_id", type=ID)
 def retry_letter(letter_id: int) -> None:
     """Put a dead letter back into its queue, as the youngest there."""
 
@@ -76,7 +76,7 @@ def retry_letter(letter_id: int) -> None:
 
 
 @deadletters.command("discard")
-@click.argument("letter_id", type=int)
+@click.argument("letter_id", type=ID)
 def discard_letter(letter_id: int) -> None:
     """Mark a dead letter as not to be done."""
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from dealgram.actors.doctor import Finding, Verdict, examine
 from dealgram.actors.probe import Observed, Probe, ProbeRefusedError, Shown, recommend
 from dealgram.actors.services import Services
-from dealgram.cli.context import Failure, open_desk, run
+from dealgram.cli.context import ID, Failure, open_desk, run
 from dealgram.composition import open_services
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts
@@ -24,7 +24,7 @@ _SHOWN = {"yes": Shown.EVERY, "no": Shown.ONE}
 
 
 @click.command()
-@click.option("--account", "account_id", type=int, required=True, help="The account's id at amoCRM.")
+@click.option("--account", "account_id", type=ID, required=True, help="The account's id at amoCRM.")
 @click.option("--probe", is_flag=True, help="Also try out undocumented behaviour; only in a technical account.")
 @click.option(
     "--in-both",

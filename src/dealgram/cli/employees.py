@@ -9,12 +9,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dealgram.cli.context import Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, Failure, open_desk, run
 from dealgram.persistence import accounts, employees, participants, users
 from dealgram.persistence.records import Employee, upsert
 
 _MAX_ID = 2**52 - 1
 """Telegram's ids have no more bits (telegram-facts §1.4)."""
+_MOST_DIGITS = 16
 
 
 @click.group()
@@ -23,9 +24,9 @@ def employee() -> None:
 
 
 @employee.command("add")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 @click.argument("person")
-@click.option("--user", "amo_user_id", type=int, required=True, help="The amoCRM user's id.")
+@click.option("--user", "amo_user_id", type=ID, required=True, help="The amoCRM user's id.")
 def add_employee(account_id: int, person: str, amo_user_id: int) -> None:
     """PERSON (a Telegram id, or the @username of somebody seen in a group of the account) is an amoCRM user."""
 
@@ -46,7 +47,7 @@ def add_employee(account_id: int, person: str, amo_user_id: int) -> None:
 
 
 @employee.command("list")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 def list_employees(account_id: int) -> None:
     """Show the employees of an account."""
 
@@ -63,7 +64,7 @@ def list_employees(account_id: int) -> None:
 
 
 @employee.command("remove")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 @click.argument("person")
 def remove_employee(account_id: int, person: str) -> None:
     """PERSON (a Telegram id or @username) is a client again, from now on."""
@@ -88,8 +89,8 @@ async def _check_account(desk: Desk, account_id: int) -> None:
 async def _person(desk: Desk, account_id: int, person: str) -> int:
     """The Telegram id that an operator means."""
     if person.isascii() and person.isdigit():
-        if not 0 < int(person) <= _MAX_ID:
-            raise Failure(f"{person} is no Telegram id")
+        if len(person) > _MOST_DIGITS or not 0 < int(person) <= _MAX_ID:
+            raise Failure(f"{person[:40]} is no Telegram id")
         return int(person)
     if not person.startswith("@") or len(person) < 2:
         raise Failure("name a person by the Telegram id or by @username")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, command_entry
 from dealgram.actors.names import group_address
-from dealgram.cli.context import Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, Failure, open_desk, run
 from dealgram.persistence import accounts, groups, links
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.persistence.journal import Journal
@@ -58,25 +58,22 @@ def link() -> None:
 
 
 @link.command("add")
-@click.argument("group_id", type=int)
-@click.argument("deal_id", type=int)
+@click.argument("group_id", type=ID)
+@click.argument("deal_id", type=ID)
 def add_link(group_id: int, deal_id: int) -> None:
     """Link group GROUP_ID (see `group list`) to deal DEAL_ID."""
     _command(group_id, LinkDeal(deal_id=deal_id), deal_id, linked=True)
 
 
 @link.command("remove")
-@click.argument("group_id", type=int)
-@click.argument("deal_id", type=int)
+@click.argument("group_id", type=ID)
+@click.argument("deal_id", type=ID)
 def remove_link(group_id: int, deal_id: int) -> None:
     """Unlink group GROUP_ID from deal DEAL_ID."""
     _command(group_id, UnlinkDeal(deal_id=deal_id), deal_id, linked=False)
 
 
 def _command(group_id: int, command: Command, deal_id: int, *, linked: bool) -> None:
-    if deal_id <= 0:
-        raise click.UsageError("DEAL_ID must be a positive number")
-
     async def main() -> None:
         async with open_desk() as desk:
             row = await groups.find(desk.db, group_id)
