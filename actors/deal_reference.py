@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 MAX_DEAL_ID = 2**31 - 1
 """amoCRM's ids of deals are 32-bit numbers; a longer one is a typing error, not a deal."""
 
-_NUMBER = re.compile(r"(?:id|сделка|сделки|№|#|:|\s)*\s*(\d[\d\s\u00a0]*)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:id|сделка|сделки|№|#|:|\s)*(\d[\d\s\u00a0]*)", re.IGNORECASE)
 _PATH = re.compile(r"/leads/detail/(\d+)/?")
 
 

@@ -33,7 +33,6 @@ def check_title(template: str) -> str:
 def fill_title(template: str, *, name: str, username: str = "", bot: str = "", pipeline: str = "") -> str:
     """The deal's name. A placeholder without a value leaves nothing behind, not even empty brackets."""
     values = {"name": name, "username": f"@{username}" if username else "", "bot": bot, "pipeline": pipeline}
-    filled = _PLACE.sub(lambda place: values.get(place[1], place[0]), template)
-    filled = re.sub(r"\(\s*\)|\[\s*\]", "", filled)
-    filled = re.sub(r"\s+([,.;:])", r"\1", filled)
-    return " ".join(filled.split()) or name
+    filled = " ".join(_PLACE.sub(lambda place: values.get(place[1], place[0]), template).split())
+    filled = " ".join(re.sub(r"\( ?\)|\[ ?\]", "", filled).split())
+    return re.sub(r" ([,.;:])", r"\1", filled) or name
