@@ -15,10 +15,11 @@ from functools import partial
 
 import structlog
 
-from dealgram.actors import account_hooks, account_orders, texts
+from dealgram.actors import account_hooks, account_orders, account_repair, texts
 from dealgram.actors.account_contacts import AccountContacts
 from dealgram.actors.account_hooks import AccountHooks
 from dealgram.actors.account_life import AccountLife
+from dealgram.actors.account_repair import AccountRepair
 from dealgram.actors.account_tokens import AccountTokenStore
 from dealgram.actors.answers import refuse
 from dealgram.actors.asking import (
@@ -32,6 +33,7 @@ from dealgram.actors.asking import (
 )
 from dealgram.actors.bodies import Body, ReportStatus
 from dealgram.actors.contact_review import ContactReview
+from dealgram.actors.missed import is_too_late
 from dealgram.actors.outbox import Decision, OutboxActor, Outcome
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.report import deliver_report
@@ -62,6 +64,7 @@ class AccountActor(OutboxActor):
         self._life = AccountLife(services, account_id, self._tokens)
         self._review = ContactReview(services, account_id, self._contacts)
         self._hooks = AccountHooks(services, account_id, self._review)
+        self._repair = AccountRepair(self, account_id)
 
     async def activate(self) -> None:
         self._jobs = self.context.lanes(run=self._do, concurrency=8, bound=4096)
@@ -110,8 +113,13 @@ class AccountActor(OutboxActor):
         if entry.source == account_hooks.SOURCE:
             await self.finish(entry, await self._hooks.decide(entry))
             return
+        if entry.source == account_repair.SOURCE:
+            await self.finish(entry, self._repair.decide(entry))
+            return
         hook = parse_hook(entry.payload)
-        if isinstance(hook, MessageHook):
+        if isinstance(hook, MessageHook) and is_too_late(entry.payload):
+            await self.finish(entry, account_repair.refuse_late(hook))
+        elif isinstance(hook, MessageHook):
             told = refuse(hook.content.id, texts.REASON_UNKNOWN_CHAT, int(DeliveryError.CANNOT_START))
             await self.finish(entry, Decision(todo=(told,), result="unknown chat"))
         else:
@@ -125,6 +133,8 @@ class AccountActor(OutboxActor):
                 outcome = await self._life.deliver(body, delivery)
                 if outcome is None:
                     outcome = await self._hooks.deliver(body, delivery)
+                if outcome is None:
+                    outcome = await self._repair.deliver(body)
                 if outcome is None:
                     raise Permanent(f"an account delivers no {body.kind}")
                 return outcome

@@ -349,6 +349,26 @@ class DropWebhook(Body, frozen=True, kw_only=True, omit_defaults=True):
     bot_id: int
 
 
+class PlanRepair(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Choose the chats that are to be compared after an outage (lane: the account's repair). Times are Unix ms."""
+
+    kind: ClassVar[str] = "repair.plan"
+
+    since_ms: int
+    until_ms: int
+
+
+class CompareChat(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Compare a chat of amoCRM with what was taken in, and take in what is missing (lane: the account's repair)."""
+
+    kind: ClassVar[str] = "repair.chat"
+
+    conversation: str
+    chat_uuid: str
+    since_ms: int
+    until_ms: int
+
+
 BODIES: dict[str, type[Body]] = {
     body.kind: body
     for body in (
@@ -373,6 +393,8 @@ BODIES: dict[str, type[Body]] = {
         AnswerPress,
         HandlePress,
         CheckDeal,
+        PlanRepair,
+        CompareChat,
         ExchangeCode,
         ReadGrant,
         SetUpStep,

@@ -70,6 +70,22 @@ class _Held:
             self._locks[self._key] = (lock, users - 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairLimits:
+    """How far the comparison of chats after an outage goes."""
+
+    max_age_s: float = 86_400.0
+    """A missed message that is older is not sent any more; the manager is told."""
+    lookback_s: float = 6 * 86_400.0
+    """What is older than this is not looked at: of that the journal no longer knows what was taken in."""
+    active_s: float = 30 * 86_400.0
+    """Only chats in which somebody wrote within this time are compared,"""
+    chats: int = 500
+    """and at most so many, the latest first."""
+    pause_s: float = 0.2
+    """Between two requests of one account's comparison."""
+
+
 @dataclass(slots=True)
 class Place:
     """Where the outside world reaches this service. In the sandbox that is known only when the service listens."""
@@ -101,6 +117,7 @@ class Services:
     hosts: AmoHosts
     avatars: Avatars
     place: Place
+    repair: RepairLimits = RepairLimits()
 
     @property
     def public_url(self) -> str | None:

@@ -91,6 +91,8 @@ class AccountHealth:
     trouble_since: datetime | None
     reauthorise_since: datetime | None
     uninstalled_at: datetime | None
+    repair: str | None = None
+    """How far the comparison of chats after an outage is, for people; None when there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

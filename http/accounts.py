@@ -72,6 +72,7 @@ def _account(account: AccountHealth, authorise_url: str | None) -> dict[str, obj
         },
         "setup": [_step(step) for step in account.steps],
         "bots": [_bot(bot) for bot in account.bots],
+        "repair": account.repair,
     }
 
 

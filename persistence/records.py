@@ -276,6 +276,22 @@ class Message(Row):
     created_at: datetime | None = None
 
 
+@stored("repairs", key=("account_id",), updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair(Row):
+    """The comparison of an account's chats with what was taken in: ``compared`` of ``chats``; ``found`` messages were
+    missing and are delivered, ``late`` ones were too old for that, ``failed`` chats could not be read."""
+
+    account_id: int
+    state: Literal["running", "done"] = "running"
+    chats: int = 0
+    compared: int = 0
+    found: int = 0
+    late: int = 0
+    failed: int = 0
+    updated_at: datetime | None = None
+
+
 async def upsert(db: Database, *rows: Row) -> None:
     """Write whole rows in one transaction, outside the journal: for the command line and the installation.
 

@@ -268,6 +268,7 @@ class HistoryContent(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "text"
     text: str = ""
     media: str = ""
+    thumbnail: str = ""
     file_name: str = ""
     file_size: Int64 | None = None
     media_group_id: str | None = None

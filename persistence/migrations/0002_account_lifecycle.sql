@@ -119,3 +119,25 @@ ALTER TABLE persons ADD COLUMN told_employee boolean NOT NULL DEFAULT false;
 CREATE INDEX inbox_said ON inbox (address_key, id) WHERE address_kind = 'group' AND result IN ('said', 'edited');
 CREATE INDEX outbox_answers ON outbox (address_key, id)
     WHERE address_kind = 'group' AND kind = 'tg.answer' AND (state = 'unknown' OR (state = 'done' AND error IS NULL));
+
+-- Until when hooks were taken in for certain (see repairs.py). account_id is 0: it is the service's own.
+CREATE TABLE heartbeats (
+    name       text PRIMARY KEY,
+    account_id bigint NOT NULL,
+    shard      smallint NOT NULL,
+    good_at    timestamptz NOT NULL
+);
+
+-- The comparison of an account's chats after an outage, and how far it has come.
+CREATE TABLE repairs (
+    account_id bigint PRIMARY KEY,
+    shard      smallint NOT NULL,
+    state      text NOT NULL CHECK (state IN ('running', 'done')),
+    chats      bigint NOT NULL,
+    compared   bigint NOT NULL,
+    found      bigint NOT NULL,
+    late       bigint NOT NULL,
+    failed     bigint NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX messages_latest ON messages (account_id, created_at) INCLUDE (conversation_id);

@@ -11,6 +11,7 @@ from dealgram.actors import account_setup, setup_texts
 from dealgram.actors.account_orders import Removed, order_entry
 from dealgram.actors.amo_hosts import ForeignHostError
 from dealgram.actors.installing import install_key, installation_entry
+from dealgram.actors.missed import repair_line
 from dealgram.actors.services import Services
 from dealgram.gateways.amocrm import verify_uninstall
 from dealgram.http.account_ports import (
@@ -23,7 +24,7 @@ from dealgram.http.account_ports import (
     StepHealth,
 )
 from dealgram.http.ports import HookOutcome
-from dealgram.persistence import accounts, bots, installations, setup_steps
+from dealgram.persistence import accounts, bots, installations, repairs, setup_steps
 from dealgram.persistence.entries import NewEntry
 from dealgram.persistence.records import Account, Bot, SetupStep
 from dealgram.runtime import Transient
@@ -109,11 +110,15 @@ class AccountAdapter:
         connected: defaultdict[int, list[Bot]] = defaultdict(list)
         for bot in await bots.for_accounts(db, ids):
             connected[bot.account_id].append(bot)
+        compared = {row.account_id: repair_line(row) for row in await repairs.for_accounts(db, ids)}
         return AccountsPage(
             total=len(found),
             by_status=dict(sorted(Counter(row.status for row in found).items())),
             with_trouble=sum(row.trouble is not None for row in found),
-            accounts=tuple(_health(row, steps[row.account_id], connected[row.account_id]) for row in rows),
+            accounts=tuple(
+                _health(row, steps[row.account_id], connected[row.account_id], compared.get(row.account_id))
+                for row in rows
+            ),
             failed_installations=tuple(
                 FailedInstallation(host=one.host, detail=one.detail, at=one.updated_at)
                 for one in await installations.latest_failed(db, FAILED_SHOWN)
@@ -161,8 +166,9 @@ def _matches(row: Account, status: str | None, text: str | None) -> bool:
     return any(wanted in each.casefold() for each in (str(row.account_id), row.name, row.subdomain))
 
 
-def _health(row: Account, steps: list[SetupStep], connected: list[Bot]) -> AccountHealth:
+def _health(row: Account, steps: list[SetupStep], connected: list[Bot], repair: str | None) -> AccountHealth:
     return AccountHealth(
+        repair=repair,
         account_id=row.account_id,
         name=row.name,
         subdomain=row.subdomain,

@@ -15,10 +15,11 @@ from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import StoredToken
 from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.registry import Registry
-from dealgram.actors.services import KeyedLocks, Place, Services
+from dealgram.actors.services import KeyedLocks, Place, RepairLimits, Services
 from dealgram.connections import Gateways, utc_now
 from dealgram.gateways.amocrm import AmoCrmClient, TokenProvider
 from dealgram.gateways.telegram import LimitSettings, TelegramLimits
+from dealgram.persistence import retention
 from dealgram.persistence.database import Database
 from dealgram.persistence.entries import InboxEntry
 from dealgram.persistence.journal import Journal
@@ -27,6 +28,7 @@ from dealgram.runtime import Transient
 from dealgram.settings import Settings
 
 Tokens = Callable[[int], TokenProvider]
+HOUR_S = 3600.0
 
 
 class Clients:
@@ -101,6 +103,12 @@ async def open_services(
             channel_bot_id=settings.amojo_bot_id or "",
             now=utc_now,
             person_locks=KeyedLocks(),
+            repair=RepairLimits(
+                max_age_s=settings.repair_max_age_s,
+                lookback_s=max(settings.journal_keep_days * retention.DAY_S, retention.DEDUPE_WINDOW_S) - HOUR_S,
+                active_s=settings.repair_active_days * retention.DAY_S,
+                chats=settings.repair_chats,
+            ),
             client=gateways.client,
             hosts=AmoHosts(settings.amocrm_domains),
             place=place,

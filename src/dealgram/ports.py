@@ -13,6 +13,7 @@ from dealgram.actors.polling import PollerSnapshot
 from dealgram.gateways.gates import GatesFigures
 from dealgram.http.ports import HookAccount, HookBot, HookOutcome, HookScope, NotReady, OutboxFigures
 from dealgram.persistence import accounts, bots
+from dealgram.persistence.errors import DatabaseUnavailable
 from dealgram.persistence.writer import WriterStatistics
 from dealgram.runtime import ActorSnapshot, Address, Failure, LaneCounts, LoopLag, SystemSnapshot, Transient
 
@@ -87,7 +88,11 @@ class ServicePorts:
         account = self._registry.account(scope.account_id)
         if account is None:
             raise Transient("the account was disconnected a moment ago")
-        return _OUTCOMES[await self._service.intake.accept_hook(account, raw)]
+        try:
+            return _OUTCOMES[await self._service.intake.accept_hook(account, raw)]
+        except DatabaseUnavailable:
+            self._service.gaps.hook_refused()
+            raise
 
     async def crm_account(self, key: str) -> HookAccount | None:
         account = self._registry.account_of_crm_hook(key)

@@ -26,6 +26,7 @@ from dealgram.actors.asking import AccountTokens
 from dealgram.actors.bot import BotActor
 from dealgram.actors.bot_checkup import BotCheckups
 from dealgram.actors.bot_connection import BotConnector
+from dealgram.actors.gap_watch import GapWatch
 from dealgram.actors.group import GroupActor
 from dealgram.actors.installing import InstallationActor
 from dealgram.actors.intake import Intake
@@ -99,6 +100,13 @@ class Service:
             services,
             every_s=settings.bot_check_s,
             public_url=settings.public_url if settings.intake == "webhook" else None,
+        )
+        self.gaps = GapWatch(
+            services.db,
+            services.journal,
+            services.registry,
+            after_s=settings.repair_after_s,
+            sweep_s=settings.sweep_s,
         )
         self.draining = False
         self._troubles = TroubleRecorder(services.db)
@@ -185,6 +193,7 @@ class Service:
             self._sweep_now = trio.Event()
             try:
                 await self.refresh()
+                await self.gaps.beat()
             except Transient as error:
                 log.warning("the sweep has to wait for the database", error=str(error))
             with trio.move_on_after(self.settings.sweep_s):

@@ -112,6 +112,18 @@ class Settings(BaseSettings):
     journal_keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         7, description="Days for which finished journal rows are kept."
     )
+    repair_after_s: Seconds = Field(
+        5.0, description="Seconds without the service after which deal cards are compared with what was taken in."
+    )
+    repair_max_age_s: Seconds = Field(
+        86_400.0, description="Missed messages from deal cards that are older (seconds) are reported, not sent."
+    )
+    repair_active_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        30, description="Chats are compared in which somebody wrote within so many days."
+    )
+    repair_chats: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        500, description="Chats of one account that are compared at most, the latest first."
+    )
     bot_check_s: Seconds = Field(3600.0, description="Seconds between looks at each bot's token, name and webhook.")
     mailbox_size: Annotated[int, Field(ge=1, le=100_000)] = Field(256, description="Messages an actor holds in memory.")
     idle_after_s: Seconds = Field(900.0, description="Seconds of idleness after which an actor leaves the memory.")

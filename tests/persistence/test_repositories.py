@@ -38,10 +38,12 @@ from dealgram.persistence import (
     participants,
     persons,
     records,
+    repairs,
     setup_steps,
     shard_of,
     users,
 )
+from dealgram.persistence.records import Repair
 from dealgram.persistence.tables import Clock
 
 ROWS: list[Row] = [
@@ -69,6 +71,7 @@ ROWS: list[Row] = [
     Installation(install_key="k", account_id=1, host="https://a.amocrm.ru", state="done", installed_id=1),
     SetupStep(account_id=1, step="channel", state="failed", detail="d"),
     Employee(account_id=1, user_id=6, amo_user_id=2),
+    Repair(account_id=1, state="running", chats=40, compared=12, found=1, late=2, failed=3),
 ]
 
 
@@ -80,6 +83,8 @@ async def read(db, row):
             return await installations.get(db, "k")
         case SetupStep():
             return (await setup_steps.for_account(db, 1))[0]
+        case Repair():
+            return await repairs.get(db, row.account_id)
         case Employee():
             return (await employees.for_account(db, 1))[0]
         case User():

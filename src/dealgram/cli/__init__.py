@@ -7,7 +7,7 @@ import sys
 import click
 
 from dealgram import __version__
-from dealgram.cli import accounts, bots, deadletters, demo, doctor, employees, links, secrets, serve
+from dealgram.cli import accounts, bots, deadletters, demo, doctor, employees, links, repair, secrets, serve
 from dealgram.cli.context import Failure
 
 
@@ -35,6 +35,7 @@ for command in (
     secrets.secrets,
 ):
     cli.add_command(command)
+accounts.account.add_command(repair.repair)
 
 
 def main() -> None:
