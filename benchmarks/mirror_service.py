@@ -61,6 +61,7 @@ def rows_of(world: World, service: Service) -> list[Row]:
             webhook_key=f"key-{bot_id}",
             webhook_secret=seal("secret"),
             can_read_all_group_messages=True,
+            checked_at=dt.datetime.now(dt.UTC),
         )
         for bot_id in world.bot_ids
     ]
