@@ -14,7 +14,7 @@ const STATES = {
   draining: 'завершает',
   stopped: 'остановлен',
 };
-const KINDS = { account: 'Аккаунт', bot: 'Бот', group: 'Группа', writer: 'Журнал', poller: 'Опрос' };
+const KINDS = { account: 'Аккаунт', bot: 'Бот', group: 'Группа', writer: 'Журнал', poller: 'Опрос', installation: 'Установка' };
 
 export function createActors(root) {
   const state = { filter: '', only: '', acted: new Map() };
