@@ -16,6 +16,10 @@ from dealgram.persistence import accounts, setup_steps, users
 from dealgram.service import open_service
 
 
+def test_every_step_has_its_name_for_people():
+    assert set(setup_texts.STEP_TITLES) == set(STEPS)
+
+
 async def states(service, account_id: int) -> dict[str, str]:
     return {step.step: step.state for step in await setup_steps.for_account(service.services.db, account_id)}
 
@@ -89,7 +93,6 @@ MOMENTS = [
     "fields.contacts.create",
     "webhooks.subscribe",
     "users.list",
-    "sources.list",
 ]
 
 
