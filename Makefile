@@ -29,6 +29,7 @@ lint: $(VENV)/.dev ## style, types, layers
 bench: $(VENV)/.dev ## measure; prints JSON (see docs/benchmarks.md)
 	@$(BIN)/python benchmarks/runtime.py
 	@$(BIN)/python benchmarks/mirror.py
+	@$(BIN)/python benchmarks/burst.py
 
 clean: ## remove the virtual environment, caches and build output; never the data
 	rm -rf $(VENV) build dist test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

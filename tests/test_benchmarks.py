@@ -39,6 +39,24 @@ def test_mirror_reports_both_phases_and_loses_nothing():
     assert result["saturated"]["new_connections_per_post"] < 0.5
 
 
+@pytest.mark.slow
+def test_burst_accepts_every_hook_and_delivers_the_managers_answer():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "burst.py"), "--quick"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["hooks"] == 61
+    assert report["accepted_per_s"] > 0
+    assert 0 < report["answer_ms"]["p50"] <= report["answer_ms"]["p99"]
+    assert report["manager"]["hooks_before_it"] == 30
+    assert 0 <= report["manager"]["delivered_before_it"] <= 61
+
+
 @pytest.fixture
 def stubs(monkeypatch):
     """The module of the stubs, which is a script and no part of the package."""

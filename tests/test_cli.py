@@ -96,7 +96,19 @@ def test_a_wrong_setting_ends_the_start_with_one_sentence(desk):
 
 def test_help_names_every_command(desk):
     text = desk.run("--help").stdout
-    for command in ("serve", "sandbox", "demo", "account", "bot", "group", "link", "deadletters", "doctor", "secrets"):
+    for command in (
+        "serve",
+        "sandbox",
+        "demo",
+        "account",
+        "bot",
+        "employee",
+        "group",
+        "link",
+        "deadletters",
+        "doctor",
+        "secrets",
+    ):
         assert re.search(rf"^  {command}\b", text, re.MULTILINE), command
 
 
@@ -142,6 +154,28 @@ def test_the_doctor_looks_an_account_over(desk, service):
     refused = desk.run("doctor", "--account", account[1], "--probe")
     assert "no technical account" in refused.stderr
     assert desk.run("doctor", "--account", "1").stderr.strip() == "dealgram: there is no account 1"
+
+
+def test_employees_are_marked_listed_and_unmarked(desk, service):
+    account = re.search(r"│\s*(\d+)\s*│\s*Агентство", desk.run("account", "list").stdout)
+    assert account is not None
+    olga = "9000001"  # the first user of the sample world
+    added = desk.run("employee", "add", account[1], "9001", "--user", olga)
+    assert "9001 is «Ольга Белова»" in added.stdout, added.stderr
+    assert "Ольга Белова" in desk.run("employee", "list", account[1]).stdout
+    assert desk.run("employee", "remove", account[1], "9001").stdout.strip() == "9001 is no employee any more"
+    for arguments, reason in (
+        (("add", "1", "9001", "--user", olga), "there is no account 1"),
+        (("add", account[1], "9001", "--user", "1"), "has no user 1"),
+        (("add", account[1], "@nobody_here", "--user", olga), "nobody with the name @nobody_here"),
+        (("add", account[1], "Ольга", "--user", olga), "by the Telegram id or by @username"),
+        (("add", account[1], "9" * 20, "--user", olga), "is no Telegram id"),
+        (("remove", account[1], "9001"), "9001 is no employee"),
+    ):
+        refused = desk.run("employee", *arguments)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert reason in refused.stderr
+    assert desk.run("account", "set", account[1], "--manager-names").stdout.strip() == "changed"
 
 
 def test_a_group_is_linked_and_unlinked_by_the_running_service(desk, service):

@@ -1,0 +1,78 @@
+"""Mass sending: all of it is accepted, and what people wait for goes before the rest of it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+PEOPLE = 40
+EACH = 20
+FREE = 40
+"""Messages of the burst that may go before the manager's answer: the rest is held back at Telegram's limits."""
+
+
+async def crowd(stage) -> list[tuple]:
+    """People who have written to the sales bot, each with the chat in which they are answered."""
+    world = stage.world
+    people = [stage.telegram.add_person("Клиент", str(number)) for number in range(PEOPLE)]
+    for person in people:
+        stage.telegram.write(person, world.sales_bot, "Здравствуйте")
+
+    def chats() -> list:
+        return [stage.amo.chat(world.account, f"p{world.sales_bot.id}-{person.id}") for person in people]
+
+    for known in (PEOPLE // 2, PEOPLE):
+        await stage.until(lambda known=known: sum(bool(c and c.messages) for c in chats()) >= known, "people are known")
+    await stage.quiet()
+    return [(person, chat.uuid) for person, chat in zip(people, chats(), strict=True)]
+
+
+@pytest.mark.slow
+async def test_a_managers_answer_in_the_middle_of_a_burst_comes_before_the_rest_of_it(stage, monkeypatch):
+    world, limits = stage.world, stage.service.services.limits
+    people = await crowd(stage)
+    stage.telegram.write(world.anna, world.service_bot, "Есть кто?")
+    await stage.in_card(world.anna, "Есть кто?", world.service_bot)
+    acquire, released, free = limits.acquire, trio.Event(), FREE
+
+    async def held_back(bot_id: int, chat_id: int, *, background: bool = False, max_wait_s: float = 60.0) -> None:
+        """Telegram's limits as a burst meets them: after a while nothing of the background goes."""
+        nonlocal free
+        free -= background
+        if background and free < 0:
+            await released.wait()
+        await acquire(bot_id, chat_id, background=background, max_wait_s=max_wait_s)
+
+    monkeypatch.setattr(limits, "acquire", held_back)
+
+    chats = [stage.telegram.private_chat(person, world.sales_bot) for person, _ in people]
+    before = sum(len(chat.messages) for chat in chats)
+
+    def sent() -> int:
+        return sum(len(chat.messages) for chat in chats) - before
+
+    for number in range(EACH):
+        stage.amo.broadcast(world.account, [chat for _, chat in people], f"Акция {number}")
+        if number == EACH // 2:
+            person, chat = people[PEOPLE // 2]
+            answer = stage.amo.answer(world.account, chat, world.olga, "Ответ менеджера")
+            elsewhere = stage.answer(world.anna, "Ответ другого бота", world.service_bot)
+    for left in range(PEOPLE * EACH, -1, -200):
+        await stage.until(lambda left=left: stage.amo.hooks_pending <= left, "every hook is accepted")
+    await stage.until(lambda: "Ответ менеджера" in stage.private_texts(person), "the manager's answer")
+    assert sent() == FREE + 1, "the rest of the burst still waits"
+    assert (await stage.status(elsewhere)).status == "delivered"
+    assert (await stage.status(answer)).status == "delivered"
+
+    released.set()
+    for count in range(FREE, PEOPLE * EACH + 2, 100):
+        await stage.until(lambda count=count: sent() >= count, f"{count} are sent")
+    await stage.until(lambda: sent() == PEOPLE * EACH + 1, "all are sent")
+    await stage.quiet()
+    for one, _ in people:
+        burst = [text for text in stage.private_texts(one) if text.startswith("Акция")]
+        assert burst == [f"Акция {number}" for number in range(EACH)], "each once and in order"
+    states = [message.status for message in world.account.messages.values() if message.direction == "out"]
+    assert states == ["delivered"] * (PEOPLE * EACH + 2), "every one is reported"
+    stage.assert_clean()
+    await stage.assert_undisturbed()
