@@ -156,10 +156,10 @@ def many_sources(count: int, limit: int) -> str:
 def sources_done(bots: int, created: int, limits: int) -> str:
     """What came of comparing the sources with amoCRM."""
     if not bots:
-        return "Ботов пока нет"
-    parts = [f"Ботов: {bots}"]
+        return "Во время проверки ботов не было."
+    parts = [f"Проверено ботов: {bots}"]
     if created:
         parts.append(f"создано источников: {created}")
     if limits:
         parts.append(f"без источника: {limits}")
-    return ", ".join(parts)
+    return ", ".join(parts) + "."
