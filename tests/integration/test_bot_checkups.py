@@ -173,9 +173,9 @@ async def test_telegram_that_does_not_answer_is_no_trouble_of_the_bot(stage, bot
 
 async def test_a_source_deleted_in_amocrm_is_made_again_where_it_was(stage, bot, stored, sync):
     before = await stored()
-    assert await sync() == "Ботов: 2"
+    assert await sync() == "Проверено ботов: 2."
     stage.world.account.forget_sources([before.source_id])
-    assert await sync() == "Ботов: 2, создано источников: 1"
+    assert await sync() == "Проверено ботов: 2, создано источников: 1."
     row = await stored()
     assert row.source_id == source_of(stage, bot).id != before.source_id
     assert source_of(stage, bot).pipeline_id == before.pipeline_id

@@ -177,7 +177,7 @@ async def test_what_cannot_be_deleted_at_once_is_deleted_at_the_next_check_up(st
     row = await bots.of_account(db, stage.account.account_id, bot.id)
     assert row.status == "removed"
     assert row.source_id in stage.world.account.sources
-    assert await sync_sources(stage.service.services, stage.account.account_id) == "Ботов: 1"
+    assert await sync_sources(stage.service.services, stage.account.account_id) == "Проверено ботов: 1."
     row = await bots.of_account(db, stage.account.account_id, bot.id)
     assert (row.source_id, row.token) == (None, b"")
     assert f"tgb-{bot.id}" not in stage.world.account.sources_by_external
