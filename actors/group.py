@@ -149,7 +149,15 @@ class GroupActor(OutboxActor):
             self._menu = GroupMenu(self.services, self.account_id, self._state)
             self._sending = Sending(self, row.bot_id)
             self._answers = GroupAnswers(self.context, self.services, self._state, self._sending)
-            self._deals = GroupDeals(self, self._state, self._posting, self._menu, bot=self._bot, opening=self._opening)
+            self._deals = GroupDeals(
+                self,
+                self._state,
+                self._posting,
+                self._menu,
+                bot=self._bot,
+                opening=self._opening,
+                recalled=lambda: self._import.recalled(self._surroundings()),
+            )
             self._posting.on_gone = self._deals.gone
             await self.open_outbox()
 

@@ -91,9 +91,7 @@ class GroupAnswers:
         outcome = await self._sending.answer(body, delivery)
         if outcome.error is not None and outcome.state == "done":
             return outcome
-        # Also an answer of unknown outcome belongs into every card, marked as such: it may stand in the group.
-        said = "\n\n".join(part for part in (body.text, "\n".join(as_lines(body.buttons))) if part)
-        text = said if outcome.state == "done" else f"{texts.UNCONFIRMED_PREFIX}\n{said}"
+        text = as_imported(body, is_certain=outcome.state == "done")
         message_id = next((row.message_id for row in outcome.rows if isinstance(row, MessageRow)), None)
         return dataclasses.replace(outcome, todo=(*outcome.todo, *self._mirrors(body, text, message_id)))
 
@@ -123,3 +121,10 @@ class GroupAnswers:
             )
             for conversation in sorted(mirrors(self._state.row.group_id, deals, origin), key=str)
         )
+
+
+def as_imported(body: SendAnswer, *, is_certain: bool) -> str:
+    """An answer as other deals show it. Also one of unknown outcome belongs into every card, marked as such: it may
+    stand in the group."""
+    said = "\n\n".join(part for part in (body.text, "\n".join(as_lines(body.buttons))) if part)
+    return said if is_certain else f"{texts.UNCONFIRMED_PREFIX}\n{said}"

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 import structlog
 
 from dealgram.actors import link_changes
 from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage, ReviewDeal
+from dealgram.actors.group_import import Past
 from dealgram.actors.group_menu import GroupMenu
 from dealgram.actors.group_messages import group_author
 from dealgram.actors.group_state import GroupState
@@ -47,6 +49,7 @@ class GroupDeals:
         *,
         bot: Callable[[], BotInfo],
         opening: Callable[[str], Opening],
+        recalled: Callable[[], AbstractAsyncContextManager[Past]],
     ) -> None:
         self._actor = actor
         self._services = actor.services
@@ -56,6 +59,7 @@ class GroupDeals:
         self._menu = menu
         self._bot = bot
         self._opening = opening
+        self._recalled = recalled
         self._waiting: set[int] = set()
 
     def look(self, deal_id: int) -> tuple[NewBody, ...]:
@@ -119,22 +123,28 @@ class GroupDeals:
 
     async def _relink(self, deal_id: int, reason: str, now: DealNow) -> Outcome:
         other = await self._menu.other_bot(deal_id)
-        if self._state.is_linked(deal_id):
-            return DONE  # a person was faster
-        if other is not None:
-            return _done(link_changes.let_go(self._scene(), deal_id, now))
-        return _done(link_changes.relink(self._scene(), deal_id, reason, now))
+        async with self._recalled() as past:
+            if self._state.is_linked(deal_id):
+                return DONE  # a person was faster
+            if other is not None:
+                return _done(link_changes.let_go(self._scene(), deal_id, now))
+            decision = link_changes.relink(self._scene(), deal_id, reason, now)
+            return _done(decision, past.into(deal_id))
 
     async def _follow(self, deal_id: int, survivor: int, now: DealNow) -> Outcome:
         lead = await self._services.amocrm(self._account_id).lead(survivor, with_contacts=False)
         other = await self._menu.other_bot(survivor)
-        if not self._concerns(deal_id):
-            return DONE
-        if lead is None or other is not None:
-            # Nowhere to go; or another bot of ours in the same group serves that deal: messages would be doubled.
-            return _done(link_changes.end(self._scene(), deal_id, "deal_merged", now))
-        there = DealNow(state=deal_state(lead), name=lead.name or f"Сделка № {survivor}", pipeline_id=lead.pipeline_id)
-        return _done(link_changes.follow(self._scene(), deal_id, survivor, there))
+        async with self._recalled() as past:
+            if not self._concerns(deal_id):
+                return DONE
+            if lead is None or other is not None:
+                # Nowhere to go; or another bot of ours in the same group serves that deal: messages would be doubled.
+                return _done(link_changes.end(self._scene(), deal_id, "deal_merged", now))
+            name = lead.name or f"Сделка № {survivor}"
+            there = DealNow(state=deal_state(lead), name=name, pipeline_id=lead.pipeline_id)
+            had = self._state.is_linked(survivor)
+            decision = link_changes.follow(self._scene(), deal_id, survivor, there)
+            return _done(decision, () if had else past.into(survivor))
 
     async def _mend(self, lead: Lead, opened: Sequence[Conversation]) -> None:
         """Contacts that somebody took out of the deal, or that are no more: their conversations are opened anew, the
@@ -214,5 +224,6 @@ def _noted(link: Link, now: DealNow) -> dict[str, object]:
     return facts(now) if link.status == "linked" else {"deal_state": now.state}
 
 
-def _done(decision: Decision) -> Outcome:
-    return Outcome(rows=decision.rows, todo=decision.todo)
+def _done(decision: Decision, past: Sequence[NewBody] = ()) -> Outcome:
+    """``past``: what a deal that is linked now is given of what was said before."""
+    return Outcome(rows=decision.rows, todo=(*decision.todo, *past))

@@ -20,8 +20,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from dealgram.actors import texts
-from dealgram.actors.bodies import MirrorAnswer, PostMessage, SendAnswer
+from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage, SendAnswer
+from dealgram.actors.group_answers import as_imported
 from dealgram.actors.group_messages import Surroundings, post, posts
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming, read_message
@@ -38,6 +38,7 @@ PAGE = 200
 PAGES = 10
 """A group that edits and edits is read no further back than this."""
 
+Posted = PostMessage | PostEmployee
 Ref: TypeAlias = tuple[int, int]
 """A message of Telegram: chat id and message id."""
 
@@ -69,7 +70,7 @@ class Heard:
 
     def note_places(self, incoming: Incoming, todo: Iterable[NewBody]) -> None:
         """Note where a message is about to be posted."""
-        found = {Place(new.lane, new.body.msgid) for new in todo if isinstance(new.body, PostMessage)}
+        found = {Place(new.lane, new.body.msgid) for new in todo if isinstance(new.body, Posted)}
         self.places.setdefault((incoming.chat_id, incoming.message_id), set()).update(found)
 
     def add_earlier(self, earlier: Heard, places: Mapping[Ref, set[Place]]) -> None:
@@ -248,7 +249,7 @@ class GroupImport:
         return [
             Answer(
                 body,
-                body.text if row.is_certain else f"{texts.UNCONFIRMED_PREFIX}\n{body.text}",
+                as_imported(body, is_certain=row.is_certain),
                 sent.get((body.conversation, answer_msgid(body.amo_id, body.part))),
             )
             for row, body in bodies

@@ -231,13 +231,26 @@ def amo_switches() -> AmoSwitches:
     return AmoSwitches(rest_rate_per_s=None)
 
 
-@pytest.fixture
-async def empty_stage(tmp_path, database_url, amo_switches) -> AsyncIterator[Stage]:
+@asynccontextmanager
+async def open_stage(tmp_path, database_url: str, amo_switches: AmoSwitches) -> AsyncIterator[Stage]:
     """Simulators with the sample world; no service yet."""
     async with open_playground(amo_switches=amo_switches) as playground:
         settings = playground.settings(base_settings(tmp_path, database_url))
         settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
         yield Stage(playground, build_world(playground.telegram, playground.amo), settings)
+
+
+@pytest.fixture
+async def empty_stage(tmp_path, database_url, amo_switches) -> AsyncIterator[Stage]:
+    """Simulators with the sample world; no service yet."""
+    async with open_stage(tmp_path, database_url, amo_switches) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage_with(tmp_path, database_url) -> Callable[[AmoSwitches], Any]:
+    """``async with stage_with(switches) as stage``: for tests that set one stage after the other."""
+    return partial(open_stage, tmp_path, database_url)
 
 
 @asynccontextmanager

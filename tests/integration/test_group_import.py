@@ -6,6 +6,7 @@ import pytest
 
 from dealgram.actors import texts
 from dealgram.persistence import accounts
+from dealgram.persistence.records import Employee, upsert
 from dealgram.sandbox.amocrm import Switches
 
 
@@ -162,3 +163,57 @@ def test_texts_of_an_answered_message():
     assert texts.quoted_line("Мария", "Какой   цвет?") == "↩️ Мария: Какой цвет?"
     assert texts.quoted_line("Мария", "") == "↩️ Мария"
     assert texts.quoted_line("", "цвет") == "↩️ цвет"
+
+
+async def crm_told(stage) -> None:
+    """Wait until amoCRM has told of everything that happened to its deals, and it is done."""
+    await stage.until(lambda: not stage.amo.crm_hooks_pending, "the CRM hooks")
+    await stage.quiet()
+
+
+async def test_a_deal_that_comes_back_gets_what_was_said_meanwhile(play, choose):
+    world, stage = play.stage.world, play.stage
+    await choose(import_last_messages=100)
+    await play.link(world.cafe)
+    await play.words(world.igor, "Раз", world.cafe)
+    stage.amo.delete_lead(world.account, world.cafe)
+    await crm_told(stage)
+    play.write(world.igor, "Два")
+    await stage.quiet()
+    stage.amo.restore_lead(world.account, world.cafe)
+    await crm_told(stage)
+    await play.words(world.igor, "Три", world.cafe)
+    words = [text for _, text in shown(play, world.cafe) if text in ("Раз", "Два", "Три")]
+    assert words == ["Раз", "Два", "Три"]
+    await stage.assert_undisturbed()
+
+
+async def test_the_survivor_of_a_merger_shows_everything_once(play, choose):
+    world, stage = play.stage.world, play.stage
+    await choose(import_last_messages=100)
+    play.write(world.maria, "До связи")
+    await stage.quiet()
+    await choose(import_last_messages=0)
+    await play.link(world.cafe)
+    await play.words(world.igor, "Раз", world.cafe)
+    await choose(import_last_messages=100)
+    stage.amo.merge_leads(world.account, world.office, [world.cafe])
+    await crm_told(stage)
+    await play.words(world.igor, "Два", world.office)
+    words = sorted(text for _, text in shown(play, world.office) if text in ("До связи", "Раз", "Два"))
+    assert words == ["Два", "До связи", "Раз"]
+    await stage.assert_undisturbed()
+
+
+async def test_an_employees_lines_are_imported_as_the_amocrm_users_own(play, choose):
+    world, stage = play.stage.world, play.stage
+    employee = Employee(account_id=stage.account.account_id, user_id=world.maria.id, amo_user_id=world.olga.id)
+    await upsert(stage.service.services.db, employee)
+    await choose(import_last_messages=100)
+    play.write(world.igor, "Кто-нибудь есть?")
+    play.write(world.maria, "Я здесь")
+    await stage.quiet()
+    await play.link(world.cafe)
+    assert shown(play, world.cafe) == [("Игорь Петров", "Кто-нибудь есть?"), ("Ольга Белова", "Я здесь")]
+    assert play.contacts(world.maria) == []
+    stage.assert_clean()
