@@ -49,6 +49,14 @@ class LookAgain:
     """Told to an actor whose outbox was changed from outside, by an operator who retries a dead letter."""
 
 
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Told to actors when an account can be worked for again (it was authorised, paid, connected): what waits for it
+    need not wait any longer."""
+
+    account_id: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBody:
     """Something to do, and the lane in which it waits its turn. ``dedupe`` names it within its cause."""
@@ -134,6 +142,9 @@ class OutboxActor(Actor, ABC):
                 self.handle_question(message)
             case LookAgain():
                 await self._wake_lanes()
+            case TryAgain(account_id=account_id):
+                if account_id == self.account_id:
+                    self.lanes.hurry()
             case _:
                 raise Permanent(f"{self.context.address} does not understand {type(message).__name__}")
 

@@ -35,6 +35,11 @@ class AccountInfo:
         return self.row.account_id
 
     @property
+    def is_usable(self) -> bool:
+        """Authorised, connected, and without a trouble at amoCRM as far as is known."""
+        return self.row.status == "active" and bool(self.scope_id) and self.row.trouble is None
+
+    @property
     def scope_id(self) -> str:
         """The Chats API scope; empty until the account is connected."""
         return self.row.scope_id or ""

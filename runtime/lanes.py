@@ -198,6 +198,11 @@ class Lanes(Generic[T]):
         line.unread = _ALL
         self._schedule(line)
 
+    def hurry(self) -> None:
+        """What the waiting lanes wait for is said to be there: they try again now, and not when their wait is over."""
+        for line in list(self._lanes.values()):
+            self._wait_is_over(line)
+
     @property
     def idle(self) -> bool:
         """Is there no item at all, neither running nor queued nor waiting?"""
@@ -325,7 +330,8 @@ class Lanes(Generic[T]):
             self._queue(line)
 
     def _wait_is_over(self, line: _Lane[T]) -> None:
-        if not self._closed:
+        # After `hurry` the alarm of the wait still rings: the lane may run by then, or be gone.
+        if line.waiting and not self._closed:
             line.waiting = False
             self._schedule(line)
 

@@ -33,7 +33,7 @@ from dealgram.actors.intake import Intake
 from dealgram.actors.media_files import MediaFiles
 from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.names import read_bot_key
-from dealgram.actors.outbox import LookAgain, OutboxActor
+from dealgram.actors.outbox import LookAgain, OutboxActor, TryAgain
 from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import Services
@@ -113,6 +113,8 @@ class Service:
         services.gates.on_trouble = self._troubles.note
         self._stop = trio.Event()
         self._sweep_now = trio.Event()
+        self._usable: set[int] = set()
+        services.registry.on_change(self._hurry)
 
     @property
     def connector(self) -> BotConnector:
@@ -230,6 +232,17 @@ class Service:
 
     def _on_change(self, _payload: str) -> None:
         self._sweep_soon()
+
+    def _hurry(self) -> None:
+        """Accounts that can be worked for again: what waits for them goes on at once, not at the end of its wait."""
+        usable = {account.account_id for account in self.services.registry.accounts() if account.is_usable}
+        again, self._usable = usable - self._usable, usable
+        if not again:
+            return
+        for actor in self.system.snapshot().actors:
+            if actor.lanes.waiting:
+                for account_id in again:
+                    self.system.tell(actor.address, TryAgain(account_id))
 
     def _sweep_soon(self) -> None:
         self._sweep_now.set()

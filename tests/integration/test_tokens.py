@@ -9,7 +9,6 @@ import trio
 
 from dealgram.actors.account_orders import SetUp, order_entry
 from dealgram.actors.asking import AccessToken, ask_account
-from dealgram.actors.names import bot_address
 from dealgram.persistence import accounts
 from dealgram.runtime import Transient
 
@@ -83,9 +82,8 @@ async def test_a_refused_refresh_token_asks_for_authorisation_and_loses_nothing(
         while not await stage.count("SELECT count(*) FROM outbox WHERE state = 'pending'"):  # noqa: ASYNC110
             await trio.sleep(0.02)
     assert await stage.count("SELECT count(*) FROM dead_letters") == 0
-    # An administrator authorises the integration anew: what waited goes out.
+    # An administrator authorises the integration anew: what waited goes out at once, not at the end of its wait.
     await stage.playground.connect_account(stage.service, world.account)
-    await stage.service.system.restart(bot_address(row.account_id, world.sales_bot.id))
     await stage.in_card(world.igor, "Подожду")
 
 

@@ -107,6 +107,32 @@ async def test_at_most_so_many_lanes_run_at_a_time(lab, address, autojump_clock)
         assert lab.actor(address).lanes == LaneCounts()
 
 
+async def test_hurried_lanes_try_again_at_once_and_their_old_alarm_disturbs_nobody(lab, address, autojump_clock):
+    bench = Bench(lab)
+    bench.behaviour = {
+        "waits": [Transient("away", retry_after_s=3600)],
+        "fails": [Transient("away", retry_after_s=3600), Transient("still away", retry_after_s=7200)],
+        "runs": [10],
+    }
+    async with lab.open() as system:
+        for lane in bench.behaviour:
+            system.tell(address, (lane, 1))
+        await trio.sleep(5)
+        assert lab.actor(address).lanes == LaneCounts(running=1, queued=0, waiting=2)
+        bench.lanes.hurry()
+        await trio.sleep(1)
+        assert bench.finished == [("waits", 1)]
+        system._check_invariants()
+        await trio.sleep(4000)
+        assert bench.finished == [("waits", 1), ("runs", 1), ("fails", 1)]
+        assert [lane for lane, _, at in bench.ran if at > 20] == ["fails"]
+        assert lab.actor(address).lanes == LaneCounts()
+        system._check_invariants()
+        bench.lanes.hurry()
+        await trio.sleep(10_000)
+        assert len(bench.ran) == 6
+
+
 async def test_a_transient_failure_holds_up_its_lane_only_and_no_place(lab, address, autojump_clock):
     bench = Bench(lab, concurrency=1)
     bench.behaviour = {"bad": [Transient("down"), Transient("limited", retry_after_s=40)]}
