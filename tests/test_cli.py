@@ -175,7 +175,7 @@ def test_employees_are_marked_listed_and_unmarked(desk, service):
         refused = desk.run("employee", *arguments)
         assert (refused.returncode, refused.stdout) == (1, "")
         assert reason in refused.stderr
-    assert desk.run("account", "set", account[1], "--manager-names").stdout.strip() == "changed"
+    assert desk.run("account", "set", account[1], "--manager-names", "yes").returncode == 0
 
 
 def test_a_group_is_linked_and_unlinked_by_the_running_service(desk, service):
