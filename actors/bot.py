@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from dealgram.actors import adoption, texts
 from dealgram.actors.answer_buttons import is_answer_press
-from dealgram.actors.answers import Albums, read_writer, refuse, replied_message, send_answer
+from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
     AnswerPress,
     Author,
@@ -37,11 +37,12 @@ from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.person_names import carry_after, follow
 from dealgram.actors.posting import Posting
 from dealgram.actors.presses import decide_private_press, press_author, toast
+from dealgram.actors.private_answers import PrivateAnswers, private_lane
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services, now_ms
-from dealgram.gateways.amojo import ChatUser, DeliveryError, MessageHook, parse_hook
+from dealgram.gateways.amojo import ChatUser
 from dealgram.gateways.telegram import CallbackQuery, MembershipChanged, Message, Update, parse_update
 from dealgram.persistence import bots, persons
 from dealgram.persistence.entries import Delivery, InboxEntry
@@ -63,7 +64,7 @@ class BotActor(OutboxActor):
         self._posting: Posting
         self._sending: Sending
         self._known: BotInfo
-        self._albums = Albums()
+        self._answers: PrivateAnswers
         self._persons: OrderedDict[int, Person] = OrderedDict()
 
     async def activate(self) -> None:
@@ -75,6 +76,7 @@ class BotActor(OutboxActor):
             self._known = BotInfo.of_the_past(row)
             self._posting = Posting(self)
             self._sending = Sending(self, self._bot_id)
+            self._answers = PrivateAnswers(self.context, self.services, self.account_id, self._bot_id, self._person)
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -82,7 +84,7 @@ class BotActor(OutboxActor):
             case "telegram":
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry.id))
             case "amojo":
-                await self.finish(entry, await self._on_hook(entry))
+                await self.finish(entry, await self._answers.decide(entry))
             case "command":
                 await self._on_command(read_command(entry.payload), entry)
             case adoption.HOOK_SOURCE:
@@ -119,7 +121,7 @@ class BotActor(OutboxActor):
         """A button of an answer was pressed."""
         if query.from_user.id in self._employees:
             return Decision(todo=(toast(query, texts.EMPLOYEE_PRESS, alert=True),), result="an employee")
-        decision = decide_private_press(self._bot_id, query, _chat_lane(query.from_user.id), now_ms(self.services))
+        decision = decide_private_press(self._bot_id, query, private_lane(query.from_user.id), now_ms(self.services))
         if len(decision.todo) == 1:
             return decision
         rows, renamed = await self._saw(press_author(query), blocked=False)
@@ -140,7 +142,7 @@ class BotActor(OutboxActor):
             told_employee=True,
         )
         say = Say(chat_id=author.user_id, html=texts.EMPLOYEE_IN_PRIVATE)
-        told = NewBody(lane=_chat_lane(author.user_id), body=say)
+        told = NewBody(lane=private_lane(author.user_id), body=say)
         return Decision(rows=self._keep(person), todo=(told,), result="an employee")
 
     @property
@@ -188,7 +190,7 @@ class BotActor(OutboxActor):
             )
         todo = [*renamed, NewBody(lane=str(conversation), body=body)]
         if starts and not edited:
-            todo.append(NewBody(lane=_chat_lane(user_id), body=Say(chat_id=user_id, html=texts.GREETING)))
+            todo.append(NewBody(lane=private_lane(user_id), body=Say(chat_id=user_id, html=texts.GREETING)))
         return Decision(rows=rows, todo=tuple(todo))
 
     async def _on_own_membership(self, change: MembershipChanged, cause: int) -> Decision:
@@ -251,37 +253,6 @@ class BotActor(OutboxActor):
     def _bot(self) -> BotInfo:
         """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
         return self.services.registry.bot_of(self.account_id, self._bot_id) or self._known
-
-    # amoCRM
-
-    async def _on_hook(self, entry: InboxEntry) -> Decision:
-        hook = parse_hook(entry.payload)
-        if not isinstance(hook, MessageHook):
-            return Decision(result="ignored")
-        conversation = parse_conversation(hook.conversation.client_id or "")
-        if not isinstance(conversation, PrivateConversation) or conversation.bot_id != self._bot_id:
-            raise Permanent("the hook is for another bot")
-        with self.context.dependency("database"):
-            writer = await read_writer(self.services, self.account_id, hook)
-        if await self._person(conversation.user_id) is None:
-            told = refuse(
-                hook.content.id,
-                texts.REASON_UNKNOWN_CHAT,
-                int(DeliveryError.CANNOT_START),
-                in_background=not writer.is_person,
-            )
-            return Decision(todo=(told,), result="unknown person")
-        with self.context.dependency("database"):
-            reply_to = await replied_message(self.services, self.account_id, hook, conversation.user_id)
-        todo = send_answer(
-            hook,
-            chat_id=conversation.user_id,
-            lane=_chat_lane(conversation.user_id),
-            writer=writer,
-            reply_to_message_id=reply_to,
-            text=self._albums.text_of(hook),
-        )
-        return Decision(todo=todo)
 
     # Deliveries
 
@@ -347,10 +318,6 @@ class BotActor(OutboxActor):
 
 def _author_of(person: Person) -> Author:
     return Author(id=person_id(person.user_id), name=person.name, user_id=person.user_id, username=person.username)
-
-
-def _chat_lane(user_id: int) -> str:
-    return f"telegram-{user_id}"
 
 
 def _start_line(text: str) -> str:

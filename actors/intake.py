@@ -21,6 +21,7 @@ from dealgram.actors.names import (
     account_address,
     bot_address,
     group_address,
+    mailing_address,
     parse_conversation,
 )
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
@@ -28,7 +29,7 @@ from dealgram.gateways.amocrm import parse_crm_hook
 from dealgram.gateways.amojo import MessageHook, UnknownHook, parse_hook
 from dealgram.gateways.errors import BadPayload
 from dealgram.gateways.telegram import BadUpdate, Chat, Message, Update, chat_of, parse_update
-from dealgram.persistence import bots, groups
+from dealgram.persistence import bots, groups, users
 from dealgram.persistence.database import Database
 from dealgram.persistence.entries import NewEntry
 from dealgram.persistence.journal import Journal
@@ -150,9 +151,15 @@ class Intake:
         if isinstance(conversation, PrivateConversation):
             # Also a bot that was disconnected: its actor tells the manager so.
             ours = await self._is_bot_of(account.account_id, conversation.bot_id)
+            if ours and not await self._is_user(account.account_id, hook):
+                return mailing_address(account.account_id, conversation.bot_id)
         else:
             ours = await groups.get(self._db, account.account_id, conversation.group_id) is not None
         return conversation.owner(account.account_id) if ours else account_address(account.account_id)
+
+    async def _is_user(self, account_id: int, hook: MessageHook) -> bool:
+        """Whether a person of the account answered, and not a robot, of which ten thousand hooks may come at once."""
+        return bool(hook.sender.id) and await users.by_amojo(self._db, account_id, hook.sender.id or "") is not None
 
     async def _is_bot_of(self, account_id: int, bot_id: int) -> bool:
         if self._registry.bot_of(account_id, bot_id) is not None:

@@ -31,6 +31,11 @@ def bot_address(account_id: int, bot_id: int) -> Address:
     return Address("bot", f"{account_id}-{bot_id}")
 
 
+def mailing_address(account_id: int, bot_id: int) -> Address:
+    """The actor of what robots say in a bot's private chats; its key reads as the bot's."""
+    return Address("mailing", f"{account_id}-{bot_id}")
+
+
 def read_bot_key(key: str) -> tuple[int, int]:
     """Account and bot of a bot actor's address."""
     account_id, _, bot_id = key.partition("-")

@@ -30,6 +30,7 @@ from dealgram.actors.gap_watch import GapWatch
 from dealgram.actors.group import GroupActor
 from dealgram.actors.installing import InstallationActor
 from dealgram.actors.intake import Intake
+from dealgram.actors.mailing import MailingActor
 from dealgram.actors.media_files import MediaFiles
 from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.names import read_bot_key
@@ -258,7 +259,7 @@ class Service:
             self.system.wake(address)
 
 
-KINDS = ("account", "installation", "bot", "group")
+KINDS = ("account", "installation", "bot", "mailing", "group")
 """The kinds of actors, those who are asked before those who ask."""
 
 
@@ -287,6 +288,7 @@ async def open_service(
                 "account": lambda address: AccountActor(services, int(address.key)),
                 "installation": lambda _: InstallationActor(services),
                 "bot": lambda address: BotActor(services, *read_bot_key(address.key)),
+                "mailing": lambda address: MailingActor(services, *read_bot_key(address.key)),
                 "group": lambda address: GroupActor(services, int(address.key)),
             }
             kinds = [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
+from dealgram.actors.mailing import MailingActor
+
 PEOPLE = 40
 EACH = 20
 FREE = 40
@@ -25,6 +27,35 @@ async def crowd(stage) -> list[tuple]:
         await stage.until(lambda known=known: sum(bool(c and c.messages) for c in chats()) >= known, "people are known")
     await stage.quiet()
     return [(person, chat.uuid) for person, chat in zip(people, chats(), strict=True)]
+
+
+async def test_a_mailing_that_is_not_decided_on_holds_up_no_manager(stage, monkeypatch):
+    """What robots say has an actor of its own: nobody waits until its hooks are read."""
+    world, released = stage.world, trio.Event()
+    stage.telegram.write(world.anna, world.sales_bot, "Здравствуйте")
+    await stage.in_card(world.anna, "Здравствуйте")
+    await stage.quiet()
+    look_up = MailingActor._person
+
+    async def held_back(actor, user_id):
+        with actor.context.dependency("the test"):
+            await released.wait()
+        return await look_up(actor, user_id)
+
+    monkeypatch.setattr(MailingActor, "_person", held_back)
+    chat = stage.amo.chat(world.account, f"p{world.sales_bot.id}-{world.anna.id}").uuid
+    burst = [stage.amo.salesbot(world.account, chat, f"Акция {number}") for number in range(30)]
+    answer = stage.answer(world.anna, "Ответ менеджера")
+    assert (await stage.status(answer)).status == "delivered"
+    assert stage.private_texts(world.anna) == ["Ответ менеджера"]
+    released.set()
+    for each in burst:
+        assert (await stage.status(each)).status == "delivered"
+    assert stage.private_texts(world.anna)[1:] == [f"Акция {number}" for number in range(30)]
+    assert await stage.count("SELECT count(*) FROM inbox WHERE address_kind = 'mailing'") == 30
+    await stage.quiet()
+    stage.assert_clean()
+    await stage.assert_undisturbed()
 
 
 @pytest.mark.slow

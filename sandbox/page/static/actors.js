@@ -14,7 +14,7 @@ const STATES = {
   draining: 'завершает',
   stopped: 'остановлен',
 };
-const KINDS = { account: 'Аккаунт', bot: 'Бот', group: 'Группа', writer: 'Журнал', poller: 'Опрос', installation: 'Установка' };
+const KINDS = { account: 'Аккаунт', bot: 'Бот', mailing: 'Рассылка', group: 'Группа', writer: 'Журнал', poller: 'Опрос', installation: 'Установка' };
 
 export function createActors(root) {
   const state = { filter: '', only: '', acted: new Map() };
@@ -246,7 +246,9 @@ function activity(actor) {
 function known(telegram, amo) {
   const names = new Map();
   for (const bot of telegram?.bots || []) {
-    for (const account of amo?.accounts || []) names.set(`bot:${account.id}-${bot.id}`, bot.name);
+    for (const account of amo?.accounts || []) {
+      for (const kind of ['bot', 'mailing']) names.set(`${kind}:${account.id}-${bot.id}`, bot.name);
+    }
     names.set(`poller:${bot.id}`, bot.name);
   }
   for (const account of amo?.accounts || []) names.set(`account:${account.id}`, account.name);
