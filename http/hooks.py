@@ -25,6 +25,8 @@ from hypercorn.typing import (
 from quart import request
 from quart_trio.asgi import TrioASGIHTTPConnection
 
+from dealgram.gateways.errors import BadPayload
+from dealgram.gateways.lenient import read_json
 from dealgram.http.errors import ApiError, bad_request, unavailable
 from dealgram.http.metrics import RequestFigures
 from dealgram.http.ports import HookOutcome
@@ -129,11 +131,18 @@ class Hooks:
         return value
 
     def json_object(self, raw: bytes) -> dict[str, object]:
-        """Parse the body; anything but a JSON object is answered 400."""
+        """Parse the body; anything but a JSON object is answered 400.
+
+        As forgiving as the readers behind it: people's texts come with broken surrogates and bytes, and what is refused
+        here is lost (amoCRM) or holds a bot's queue (Telegram).
+        """
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            raise self.refuse("bad_body", bad_request(f"The body is not JSON: {error.msg}.")) from None
+            try:
+                value = read_json(raw)
+            except BadPayload:
+                raise self.refuse("bad_body", bad_request(f"The body is not JSON: {error.msg}.")) from None
         if not isinstance(value, dict):
             raise self.refuse("bad_body", bad_request("The body must be a JSON object."))
         return value

@@ -34,8 +34,9 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
         if not same_secret(secret, bot.secret):
             raise hooks.refuse("wrong_secret", ApiError(401, "The secret token is wrong."))
         update = hooks.json_object(raw)
+        number = update.get("update_id")
         # `type(...) is int` because JSON true would pass isinstance
-        if type(update.get("update_id")) is not int:
+        if type(number) is not int or not -(2**63) <= number < 2**63:
             raise hooks.refuse("bad_body", bad_request("The body is not an update: update_id must be an integer."))
         try:
             hooks.count_accepted(await intake.accept_telegram(bot, raw))

@@ -606,7 +606,7 @@ async def test_what_is_proven_but_no_hook_is_refused(world, sign):
             (ROUTES["/telegram/<key>"].target, ((b"X-Telegram-Bot-Api-Secret-Token", BOT_SECRET.encode()),)),
             (ROUTES["/amojo/<scope_id>"].target, ((b"X-Signature", sign(body).encode()),)),
         ):
-            if name == "many keys" and "amojo" in target:
+            if name in ("many keys", "a huge exponent") and "amojo" in target:
                 continue  # an object: whether it is a hook, is for the intake to say
             answer = await ask(world, "POST", target, headers, body)
             assert answer.status == 400, (name, target)

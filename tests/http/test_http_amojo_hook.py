@@ -25,6 +25,13 @@ async def test_the_documented_signature_is_accepted(world, sign):
     assert 'dealgram_hooks_accepted_total{hook="amojo",outcome="accepted"} 1.0' in await world.scrape()
 
 
+@pytest.mark.parametrize("text", [b"half a smile \\ud83d", b"\xff\xfe"])
+async def test_a_text_with_broken_characters_is_not_lost(world, sign, text):
+    body = b'{"account_id":"x","message":{"message":{"id":"1","text":"' + text + b'"}}}'
+    assert (await post(world, sign, body)).status_code == 200
+    assert world.intake.committed == [body]
+
+
 @pytest.mark.parametrize("outcome", [HookOutcome.IGNORED, HookOutcome.DUPLICATE])
 async def test_an_unknown_kind_and_a_repetition_are_answered_200_and_counted(world, sign, outcome):
     world.intake.outcome = outcome
@@ -58,7 +65,7 @@ async def test_an_unknown_scope_is_not_found(world, sign, scope_id):
     assert world.intake.commits_begun == 0
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[1]", b"null", b'{"a": "\xff"}'])
+@pytest.mark.parametrize("body", [b"", b"not json", b"[1]", b"null", b'{"a": "\xff}'])
 async def test_what_is_no_json_object_is_a_bad_request(world, sign, body):
     answer = await post(world, sign, body=body)
     assert answer.status_code == 400

@@ -67,7 +67,8 @@ async def test_a_wrong_secret_is_refused(world, headers):
         b'{"update_id": true}',
         b'{"update_id": 1.5}',
         b'{"update_id": null}',
-        b'{"update_id": 10, "message": "\xff"}',
+        b'{"update_id": 10, "message": "\xff}',
+        b'{"update_id": 9223372036854775808}',
         b'{"update_id": 99999999999999999999999}',
         b"[" * 100_000,
     ],
@@ -78,6 +79,13 @@ async def test_what_is_no_update_is_a_bad_request(world, body):
     assert answer.json()["error"]["code"] == "bad_request"
     assert world.intake.committed == []
     assert 'dealgram_hooks_refused_total{hook="telegram",reason="bad_body"} 1.0' in await world.scrape()
+
+
+@pytest.mark.parametrize("text", [b"half a smile \\ud83d", b"\\udc00\\ud800", b"\xff\xfe", b"\xed\xa0\x80"])
+async def test_a_text_with_broken_characters_does_not_hold_the_bots_queue(world, text):
+    update = b'{"update_id":1,"message":{"text":"' + text + b'"}}'
+    assert (await world.client.post(PATH, content=update, headers=SECRET)).status_code == 200
+    assert world.intake.committed == [update]
 
 
 async def test_an_update_of_an_unheard_of_kind_is_taken_in_whole(world):
