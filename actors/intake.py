@@ -10,6 +10,7 @@ When an ``accept_*`` method returns, what it was given is in the journal.
 from __future__ import annotations
 
 import enum
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -38,6 +39,8 @@ from dealgram.runtime import Address
 log = structlog.get_logger(__name__)
 
 CRM_SOURCE = "crm"
+_MESSAGE_ID = re.compile(r"[!-~]{1,256}")
+"""amoCRM's ids of messages are UUIDs; what is no such word could be neither a key nor part of an address."""
 
 
 class Accepted(enum.Enum):
@@ -100,6 +103,8 @@ class Intake:
             log.warning("a chat hook of an unknown kind was let go", account=account.account_id, kinds=hook.kinds)
         if not isinstance(hook, MessageHook):
             return Accepted.IGNORED
+        if not _MESSAGE_ID.fullmatch(hook.content.id):
+            raise BadPayload("the message has no id that amoCRM gives")
         entry = NewEntry(
             account_id=account.account_id,
             address=await self._owner(account, hook),

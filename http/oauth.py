@@ -30,7 +30,7 @@ STATE_LIFE_S = 1800.0
 PROGRESS_LIFE_S = 3600.0
 _STATE, _PROGRESS = "oauth state", "oauth progress"
 
-_CODE = re.compile(r"[!-~]{8,4096}")
+_CODE = re.compile(r"[A-Za-z0-9._~+/=-]{8,4096}")
 _PLATFORM = re.compile(r"[0-9]{1,3}")
 _FLAG = re.compile(r"[A-Za-z0-9]{0,8}")
 _ACCOUNT = re.compile(r"[1-9][0-9]{0,17}")
