@@ -29,7 +29,12 @@ from dealgram.settings import Settings, SettingsError, load_settings, unknown_va
 
 T = TypeVar("T")
 
-ID = click.IntRange(1, 2**63 - 1)
+
+class _Id(click.IntRange):
+    name = "id"
+
+
+ID = _Id(1, 2**63 - 1)
 """An id of amoCRM's, of Telegram's or of ours, as the database can hold it."""
 
 _KNOWN = (
