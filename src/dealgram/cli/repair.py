@@ -9,14 +9,14 @@ import time
 import click
 
 from dealgram.actors.account_repair import RepairOrder, repair_entry
-from dealgram.cli.context import Failure, open_desk, run
+from dealgram.cli.context import ID, Failure, open_desk, run
 from dealgram.persistence import accounts
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.persistence.journal import Journal
 
 
 @click.command("repair")
-@click.argument("account_id", type=int)
+@click.argument("account_id", type=ID)
 @click.option("--since", default="2h", show_default=True, help="How far to look back, such as 30m, 2h or 1d.")
 def repair(account_id: int, since: str) -> None:
     """Compare an account's deal cards with what was taken in, and deliver what was missed."""
