@@ -134,7 +134,7 @@ class AccountActor(OutboxActor):
                 if outcome is None:
                     outcome = await self._hooks.deliver(body, delivery)
                 if outcome is None:
-                    outcome = await self._repair.deliver(body)
+                    outcome = await self._repair.deliver(body, delivery)
                 if outcome is None:
                     raise Permanent(f"an account delivers no {body.kind}")
                 return outcome

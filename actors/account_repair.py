@@ -26,7 +26,7 @@ from dealgram.actors.services import now_ms
 from dealgram.gateways.amojo import HistoryItem, MessageHook
 from dealgram.gateways.errors import NotFound, Refused
 from dealgram.persistence import repairs
-from dealgram.persistence.entries import InboxEntry, NewEntry
+from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Repair
 from dealgram.runtime import Permanent, Transient
 
@@ -88,32 +88,38 @@ class AccountRepair:
         plan = PlanRepair(since_ms=order.since_ms - OVERLAP_MS, until_ms=order.until_ms + OVERLAP_MS)
         return Decision(todo=(NewBody(lane=LANE, body=plan),), result="planned")
 
-    async def deliver(self, body: Body) -> Outcome | None:
+    async def deliver(self, body: Body, delivery: Delivery) -> Outcome | None:
         """Carry out a row; None if it is none of these."""
         match body:
             case PlanRepair():
-                return await self._plan(body)
+                return await self._plan(body, delivery)
             case CompareChat():
                 return await self._compare(body)
             case _:
                 return None
 
-    async def _plan(self, body: PlanRepair) -> Outcome:
+    async def _plan(self, body: PlanRepair, delivery: Delivery) -> Outcome:
         self._services.account(self._account_id)  # an account that is not connected waits
+        before = await repairs.get(self._services.db, self._account_id) or Repair(
+            account_id=self._account_id, state="done"
+        )
+        since_ms = min(body.since_ms, before.carried_ms or body.since_ms)
+        if await repairs.is_planned_again(self._services.db, delivery.address, LANE, PlanRepair.kind, delivery.id):
+            # A service that is started again and again: its last comparison sees to all the gaps at once.
+            return Outcome(rows=(dataclasses.replace(before, carried_ms=since_ms),))
         chats = await repairs.active_chats(
             self._services.db, self._account_id, within_s=self._limits.active_s, limit=self._limits.chats
         )
         earliest = now_ms(self._services) - int(self._limits.lookback_s * 1000)
-        before = await repairs.get(self._services.db, self._account_id)
-        row = before if before is not None and before.state == "running" else Repair(account_id=self._account_id)
-        row = _counted(dataclasses.replace(row, chats=row.chats + len(chats)))
+        row = before if before.state == "running" else Repair(account_id=self._account_id)
+        row = _counted(dataclasses.replace(row, chats=row.chats + len(chats), carried_ms=None))
         todo = tuple(
             NewBody(
                 lane=LANE,
                 body=CompareChat(
                     conversation=chat.conversation_id,
                     chat_uuid=chat.chat_uuid,
-                    since_ms=max(body.since_ms, earliest),
+                    since_ms=max(since_ms, earliest),
                     until_ms=body.until_ms,
                 ),
             )

@@ -280,7 +280,8 @@ class Message(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair(Row):
     """The comparison of an account's chats with what was taken in: ``compared`` of ``chats``; ``found`` messages were
-    missing and are delivered, ``late`` ones were too old for that, ``failed`` chats could not be read."""
+    missing and are delivered, ``late`` ones were too old for that, ``failed`` chats could not be read. ``carried_ms``
+    (Unix ms): the beginning of a gap that the next comparison has to see to as well."""
 
     account_id: int
     state: Literal["running", "done"] = "running"
@@ -289,6 +290,7 @@ class Repair(Row):
     found: int = 0
     late: int = 0
     failed: int = 0
+    carried_ms: int | None = None
     updated_at: datetime | None = None
 
 

@@ -14,6 +14,7 @@ from dealgram.persistence.database import Database
 from dealgram.persistence.records import Repair
 from dealgram.persistence.sharding import shard_of
 from dealgram.persistence.tables import row_of
+from dealgram.runtime import Address
 
 HOOKS = "hooks"
 
@@ -88,6 +89,20 @@ async def known(db: Database, account_id: int, amo_ids: Sequence[str], hook_keys
         list(hook_keys),
     )
     return {record["amo_id"] for record in records}
+
+
+async def is_planned_again(db: Database, address: Address, lane: str, kind: str, after_id: int) -> bool:
+    """Whether another comparison than the one of this outbox row waits in the lane behind it."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM outbox WHERE address_kind = $1 AND address_key = $2 AND lane = $3"
+        " AND state = 'pending' AND id > $4 AND kind = $5)",
+        address.kind,
+        address.key,
+        lane,
+        after_id,
+        kind,
+    )
+    return found
 
 
 async def get(db: Database, account_id: int) -> Repair | None:

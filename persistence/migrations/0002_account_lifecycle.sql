@@ -138,6 +138,7 @@ CREATE TABLE repairs (
     found      bigint NOT NULL,
     late       bigint NOT NULL,
     failed     bigint NOT NULL,
+    carried_ms bigint,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX messages_latest ON messages (account_id, created_at) INCLUDE (conversation_id);

@@ -182,8 +182,8 @@ class Cast:
         return item.status
 
     def unsettled(self) -> list[Reply]:
-        """Accepted answers of which the manager has not heard yet."""
-        return [reply for reply in self.replies if self.is_accepted(reply) and self.status(reply) == "sent"]
+        """Answers of which the manager has not heard yet."""
+        return [reply for reply in self.replies if self.status(reply) == "sent"]
 
     def conversation(self, conversation: str) -> list[FeedItem]:
         """What stands in a conversation, in the order of arrival."""
@@ -299,7 +299,7 @@ def _one_reply(cast: Cast, reply: Reply) -> Iterator[str]:
         yield f"{name} was reported as delivered and stands {sent} times in its chat"
     elif status == texts.REASON_UNKNOWN_OUTCOME and sent > 1:
         yield f"{name} was reported as of unknown outcome and stands {sent} times in its chat"
-    elif status == "sent" and (sent or cast.is_accepted(reply)):
+    elif status == "sent":
         yield f"{name} stands {sent} times in its chat and the manager was told nothing"
     elif status not in ("delivered", "sent", texts.REASON_UNKNOWN_OUTCOME):
         yield f"{name} was refused: {status}"
@@ -315,21 +315,23 @@ def _one_reply(cast: Cast, reply: Reply) -> Iterator[str]:
 
 
 def _order_of_replies(cast: Cast) -> Iterator[str]:
-    """Per chat of a card in the order of writing; and across all, never before one that had its 200 earlier."""
+    """Per chat of a card in the order of writing; and across all, never before one that had its 200 earlier. Those
+    whose hook met nobody come when they are found, in their own order."""
     place = {
         id(chat): {text: index for index, text in enumerate(cast.sent_by_bots(chat))}
         for chat in {id(reply.chat): reply.chat for reply in cast.replies}.values()
     }
-    last: dict[str, tuple[int, str]] = {}
+    last: dict[tuple[str, bool], tuple[int, str]] = {}
     for reply in cast.replies:
+        line = (reply.chat_uuid, cast.is_accepted(reply))
         positions = place[id(reply.chat)]
         position = positions.get(reply.text)
         if position is None:
             continue
-        before = last.get(reply.chat_uuid, (-1, ""))
+        before = last.get(line, (-1, ""))
         if position < before[0]:
             yield f"«{reply.text}» overtook «{before[1]}» in conversation {reply.conversation}"
-        last[reply.chat_uuid] = (position, reply.text)
+        last[line] = (position, reply.text)
         for text in reply.after:
             if positions.get(text, -1) > position and reply.group is not None:
                 yield f"«{reply.text}» overtook «{text}», which was accepted before it was written"

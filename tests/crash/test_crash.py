@@ -1,12 +1,12 @@
 """Killing the service at any moment loses nothing.
 
 The service runs as a process under load from the simulators and is ended in every way there is. Afterwards every
-person's message stands in every deal that it belongs to exactly once and in order; every answer whose hook got its 200
-is in its chat exactly once, in order and mirrored into the group's other deals, or was reported to the manager as of
-unknown outcome and is there at most once.
+person's message stands in every deal that it belongs to exactly once and in order; every answer is in its chat exactly
+once and mirrored into the group's other deals, or was reported to the manager as of unknown outcome and is there at
+most once. Answers whose hooks got their 200 are in order.
 
-While the service is down, Telegram keeps its updates. amoCRM sends a chat hook once: an answer whose hook met nobody
-is lost by nature and not counted, and one whose 200 was cut off by a kill may have arrived or not, but never twice.
+While the service is down, Telegram keeps its updates. amoCRM sends a chat hook once: an answer whose hook met nobody,
+or whose 200 was cut off by a kill, is found when the next life compares the chats with what was taken in.
 
 Kills are tied to calls that the service makes (the n-th request, before it is carried out, after it, or some steps
 later), chosen by a seeded generator. ``CRASH_SEEDS=1,2,3`` runs the tests with other seeds.

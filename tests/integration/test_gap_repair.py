@@ -221,3 +221,54 @@ async def test_a_chat_that_cannot_be_read_is_counted_and_holds_up_no_other(told)
 async def test_the_beginning_of_a_first_life_is_no_gap(stage):
     assert await stage.count("SELECT count(*) FROM inbox WHERE source = 'repair'") == 0
     assert (await repairs.heartbeat(stage.service.services.db)).good_at is not None
+
+
+async def test_a_burst_during_which_the_service_dies_arrives_once(empty_stage, connected, running):
+    stage, world = empty_stage, empty_stage.world
+    stage.settings = stage.settings.model_copy(update={"repair_after_s": 0.001})
+    with trio.CancelScope() as life:
+        async with connected(stage):
+            for person in (world.anna, world.igor):
+                stage.telegram.write(person, world.sales_bot, "Добрый день")
+                await stage.in_card(person, "Добрый день")
+            await stage.quiet()
+            burst = {
+                stage.answer(person, f"{person.first_name} {number}"): (person, f"{person.first_name} {number}")
+                for number in range(15)
+                for person in (world.anna, world.igor)
+            }
+            await stage.until(lambda: sum(hook.status == 200 for hook in stage.amo.hooks) >= 8, "a part of the hooks")
+            life.cancel()
+            await trio.lowlevel.checkpoint()
+    await stage.until(lambda: not stage.amo.hooks_pending, "the others failed")
+    assert any(hook.status != 200 for hook in stage.amo.hooks)
+    async with running(stage):
+        for amo_id, (person, text) in burst.items():
+            seen = (await stage.status(amo_id)).status
+            count = stage.private_texts(person).count(text)
+            # A send that was under way when the service died is reported and not repeated.
+            assert (seen, count) == ("delivered", 1) or (seen == texts.REASON_UNKNOWN_OUTCOME and count <= 1)
+        assert await stage.count("SELECT count(*) FROM outbox WHERE state = 'unknown'") <= 2
+    stage.assert_clean()
+
+
+async def test_orders_that_pile_up_are_one_comparison(told):
+    world, services = told.world, told.service.services
+    told.amo.hook_faults.drop()
+    answer = told.answer(world.anna, "Давно")
+    await told.until(lambda: not told.amo.hooks_pending, "the hook is gone")
+    slow = told.amo.faults.delay("amojo.history", seconds=1.0, when=lambda facts: True)
+    now_ms = int(services.now().timestamp() * 1000)
+    # The second looks back to the message; those after it do not.
+    orders = [RepairOrder(since_ms=now_ms + 600_000, until_ms=now_ms + 700_000) for _ in range(6)]
+    orders[1] = RepairOrder(since_ms=now_ms - 60_000, until_ms=now_ms - 59_000)
+    orders[-1] = RepairOrder(since_ms=now_ms + 600_000, until_ms=now_ms + 700_000)
+    entries = [repair_entry(told.account.account_id, order, key=f"test-{next(_numbers)}") for order in orders]
+    await services.journal.accept(entries[:1])
+    await told.until(lambda: slow.hits, "the first comparison")
+    await services.journal.accept(entries[1:])
+    await told.quiet()
+    await delivered(told, answer)
+    # Of the first, and of all the others together.
+    chats = await told.count("SELECT count(*) FROM outbox WHERE kind = 'repair.chat'")
+    assert chats == 2

@@ -71,7 +71,7 @@ ROWS: list[Row] = [
     Installation(install_key="k", account_id=1, host="https://a.amocrm.ru", state="done", installed_id=1),
     SetupStep(account_id=1, step="channel", state="failed", detail="d"),
     Employee(account_id=1, user_id=6, amo_user_id=2),
-    Repair(account_id=1, state="running", chats=40, compared=12, found=1, late=2, failed=3),
+    Repair(account_id=1, state="running", chats=40, compared=12, found=1, late=2, failed=3, carried_ms=4),
 ]
 
 
