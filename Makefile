@@ -18,7 +18,7 @@ run: $(VENV)/.run ## start the service on the embedded database; with no channel
 
 test: lint ## everything that CI runs: lint, then all tests
 	@$(BIN)/python tests/install_browser.py
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check .
