@@ -316,22 +316,23 @@ def _one_reply(cast: Cast, reply: Reply) -> Iterator[str]:
 
 def _order_of_replies(cast: Cast) -> Iterator[str]:
     """Per chat of a card in the order of writing; and across all, never before one that had its 200 earlier. Those
-    whose hook met nobody come when they are found, in their own order."""
+    whose hook got no 200 have no place in it: some had come in all the same, the others come when they are found."""
     place = {
         id(chat): {text: index for index, text in enumerate(cast.sent_by_bots(chat))}
         for chat in {id(reply.chat): reply.chat for reply in cast.replies}.values()
     }
-    last: dict[tuple[str, bool], tuple[int, str]] = {}
+    last: dict[str, tuple[int, str]] = {}
     for reply in cast.replies:
-        line = (reply.chat_uuid, cast.is_accepted(reply))
+        if not cast.is_accepted(reply):
+            continue
         positions = place[id(reply.chat)]
         position = positions.get(reply.text)
         if position is None:
             continue
-        before = last.get(line, (-1, ""))
+        before = last.get(reply.chat_uuid, (-1, ""))
         if position < before[0]:
             yield f"«{reply.text}» overtook «{before[1]}» in conversation {reply.conversation}"
-        last[line] = (position, reply.text)
+        last[reply.chat_uuid] = (position, reply.text)
         for text in reply.after:
             if positions.get(text, -1) > position and reply.group is not None:
                 yield f"«{reply.text}» overtook «{text}», which was accepted before it was written"
