@@ -92,8 +92,8 @@ async def test_hidden_pictures_and_failing_look_ups_cost_no_message(shown):
 
     order = stage.telegram.faults.answer("getUserProfilePhotos", status=502, times=None)
     stage.telegram.write(world.igor, world.sales_bot, "Телеграм болеет")
-    stage.telegram.write(world.maria, world.sales_bot, "И я")
     await stage.in_card(world.igor, "Телеграм болеет")
+    stage.telegram.write(world.maria, world.sales_bot, "И я")
     await stage.in_card(world.maria, "И я")
     assert order.hits == 1, "after a failure the others' look-ups wait"
     await stage.assert_undisturbed()

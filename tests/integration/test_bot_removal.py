@@ -94,7 +94,7 @@ async def test_the_same_bot_comes_back_to_its_account_with_its_groups_and_its_hi
     await stage.playground.connect_bot(stage.service, stage.account, bot, world.sales)
     await stage.in_card(world.igor, "Пока бота не было", bot)
     play.write(world.igor, "В группу, которая ни с чем не связана")
-    await stage.quiet()
+    await stage.settled()
     assert "В группу, которая ни с чем не связана" not in play.written(world.cafe)
     await play.link(world.cafe)
     await play.words(world.igor, "Связали снова", world.cafe)

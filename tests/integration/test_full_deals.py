@@ -17,12 +17,12 @@ async def test_who_finds_no_room_in_a_deal_speaks_in_the_groups_own_chat(stage):
     world = stage.world
     for person in (world.anna, world.igor, world.maria):
         stage.telegram.write(person, world.group, "Я здесь")
-    await stage.quiet()
+    await stage.settled()
     await stage.link(world.cafe)
     await stage.until(lambda: texts.DEAL_IS_FULL_LINE in stage.texts(world.cafe), "the line about the full deal")
     for person in (world.anna, world.igor, world.maria):
         stage.telegram.write(person, world.group, f"Пишет {person.first_name}")
-    await stage.quiet()
+    await stage.settled()
 
     assert len(stage.amo.contacts_of_lead(world.account, world.cafe)) == 1
     shown = stage.texts(world.cafe)

@@ -35,7 +35,7 @@ async def test_the_last_messages_come_with_their_times_and_authors_before_what_i
     await choose(import_last_messages=3)
     for number in range(1, 5):
         play.write(world.igor if number % 2 else world.maria, f"Раньше {number}")
-    await stage.quiet()
+    await stage.settled()
     await play.link(world.cafe)
     await play.words(world.igor, "Теперь", world.cafe)
 
@@ -57,7 +57,7 @@ async def test_the_last_messages_come_with_their_times_and_authors_before_what_i
 
 async def test_without_the_setting_nothing_is_imported(play):
     play.write(play.stage.world.igor, "Раньше")
-    await play.stage.quiet()
+    await play.stage.settled()
     await play.link(play.stage.world.cafe)
     assert shown(play, play.stage.world.cafe) == []
 
@@ -69,7 +69,7 @@ async def test_words_to_the_bot_are_not_imported_and_edits_are_in_their_final_te
     play.write(world.maria, f"@{play.bot.username}")
     await stage.until(lambda: play.said("Что сделать?"), "the menu")
     stage.telegram.edit(world.igor, play.chat, message, "Без ошибки")
-    await stage.quiet()
+    await stage.settled()
     await play.link(world.cafe)
     assert shown(play, world.cafe) == [("Игорь Петров", "Без ошибки")]
     # What was imported is edited where it stands.
@@ -88,7 +88,7 @@ async def test_managers_answers_and_quotations_come_along(play, choose):
     await stage.quiet()
     (sent,) = play.said("Сто рублей")
     play.write(world.igor, "Беру", reply_to=sent["message_id"])
-    await stage.quiet()
+    await stage.settled()
     await play.link(world.office)
     cards = [sorted(shown(play, deal)) for deal in (world.cafe, world.office)]
     assert (
@@ -114,7 +114,7 @@ async def test_a_deal_that_is_linked_again_gets_what_it_missed_and_nothing_twice
     await play.words(world.igor, "Раз", world.cafe)
     await play.unlink(world.cafe)
     play.write(world.igor, "Два")
-    await stage.quiet()
+    await stage.settled()
     assert [text.rpartition(": ")[2] for _, text in shown(play, world.cafe)] == ["Раз"]
     await play.link(world.cafe)
     await play.words(world.igor, "Три", world.cafe)
@@ -179,7 +179,7 @@ async def test_a_deal_that_comes_back_gets_what_was_said_meanwhile(play, choose)
     stage.amo.delete_lead(world.account, world.cafe)
     await crm_told(stage)
     play.write(world.igor, "Два")
-    await stage.quiet()
+    await stage.settled()
     stage.amo.restore_lead(world.account, world.cafe)
     await crm_told(stage)
     await play.words(world.igor, "Три", world.cafe)
@@ -192,7 +192,7 @@ async def test_the_survivor_of_a_merger_shows_everything_once(play, choose):
     world, stage = play.stage.world, play.stage
     await choose(import_last_messages=100)
     play.write(world.maria, "До связи")
-    await stage.quiet()
+    await stage.settled()
     await choose(import_last_messages=0)
     await play.link(world.cafe)
     await play.words(world.igor, "Раз", world.cafe)
@@ -212,7 +212,7 @@ async def test_an_employees_lines_are_imported_as_the_amocrm_users_own(play, cho
     await choose(import_last_messages=100)
     play.write(world.igor, "Кто-нибудь есть?")
     play.write(world.maria, "Я здесь")
-    await stage.quiet()
+    await stage.settled()
     await play.link(world.cafe)
     assert shown(play, world.cafe) == [("Игорь Петров", "Кто-нибудь есть?"), ("Ольга Белова", "Я здесь")]
     assert play.contacts(world.maria) == []
