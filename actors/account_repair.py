@@ -17,7 +17,7 @@ import trio
 
 from dealgram.actors import texts
 from dealgram.actors.answers import refuse
-from dealgram.actors.bodies import Body, CompareChat, PlanRepair
+from dealgram.actors.bodies import Body, CompareChat, PlanRepair, PostMessage
 from dealgram.actors.missed import born_in_amocrm, hook_key, hook_of, sent_at_ms
 from dealgram.actors.names import account_address, parse_conversation
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome, background
@@ -40,6 +40,10 @@ PAGES = 20
 OVERLAP_MS = 60_000
 """Clocks differ, and a hook may have been on its way when the gap began or ended."""
 RETRY_AFTER_S = 60.0
+BEGINNING_S = 300.0
+BEGINNING_LOOK_S = 1.0
+"""A chat that was being begun when the gap came may have been answered in already: the comparison waits until it is
+known here, but not for one that cannot be begun for minutes."""
 
 
 class RepairOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +111,8 @@ class AccountRepair:
         if await repairs.is_planned_again(self._services.db, delivery.address, LANE, PlanRepair.kind, delivery.id):
             # A service that is started again and again: its last comparison sees to all the gaps at once.
             return Outcome(rows=(dataclasses.replace(before, carried_ms=since_ms),))
+        if await repairs.chats_begin(self._services.db, self._account_id, kind=PostMessage.kind, within_s=BEGINNING_S):
+            raise Transient("chats are being begun", retry_after_s=BEGINNING_LOOK_S)
         chats = await repairs.active_chats(
             self._services.db, self._account_id, within_s=self._limits.active_s, limit=self._limits.chats
         )

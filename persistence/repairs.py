@@ -77,6 +77,20 @@ async def active_chats(db: Database, account_id: int, *, within_s: float, limit:
     return [ActiveChat(record["conversation_id"], record["chat_uuid"]) for record in records]
 
 
+async def chats_begin(db: Database, account_id: int, *, kind: str, within_s: float) -> bool:
+    """Whether a chat is being begun: its first message (an outbox row of this kind, written within so many seconds) is
+    on its way, and may be in amoCRM already."""
+    found: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM outbox AS o WHERE o.account_id = $1 AND o.state = 'pending' AND o.kind = $2"
+        " AND o.created_at > now() - make_interval(secs => $3) AND NOT EXISTS (SELECT FROM messages AS m"
+        " WHERE m.account_id = $1 AND m.conversation_id = o.lane))",
+        account_id,
+        kind,
+        within_s,
+    )
+    return found
+
+
 async def known(db: Database, account_id: int, amo_ids: Sequence[str], hook_keys: Sequence[str]) -> set[str]:
     """Those of amoCRM's message ids that we have had: posted by us, answered, or accepted as hooks (``hook_keys``, in
     the same order)."""

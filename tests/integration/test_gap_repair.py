@@ -272,3 +272,27 @@ async def test_orders_that_pile_up_are_one_comparison(told):
     # Of the first, and of all the others together.
     chats = await told.count("SELECT count(*) FROM outbox WHERE kind = 'repair.chat'")
     assert chats == 2
+
+
+async def test_an_answer_in_a_chat_that_was_only_begun_when_the_gap_came_is_found(told):
+    """amoCRM has the first message, and a manager has answered it, before its arrival is known here."""
+    world, stage = told.world, told
+    stage.amo.faults.drop_after("amojo.send")
+    held = stage.amo.faults.hold("amojo.send")
+    stage.amo.hook_faults.drop()
+    stage.telegram.write(world.igor, world.sales_bot, "Я новый")
+    await stage.until(lambda: held.hits, "the message is sent once more")
+    lost = stage.answer(world.igor, "Здравствуйте!")
+    await stage.until(lambda: not stage.amo.hooks_pending, "the hook is gone")
+
+    services = stage.service.services
+    now_ms = int(services.now().timestamp() * 1000)
+    order = RepairOrder(since_ms=now_ms - 3_600_000, until_ms=now_ms)
+    await services.journal.accept([repair_entry(stage.account.account_id, order, key="begun")])
+    with trio.fail_after(30):
+        while not await stage.count("SELECT count(*) FROM outbox WHERE kind = 'repair.plan'"):  # noqa: ASYNC110
+            await trio.sleep(0.02)
+    held.release()
+    await delivered(stage, lost)
+    assert stage.private_texts(world.igor) == ["Здравствуйте!"]
+    stage.assert_clean()
