@@ -49,7 +49,6 @@ from dealgram.actors.commands import (
     read_command,
 )
 from dealgram.actors.contact_changes import close_conversations
-from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_deals import GroupDeals
 from dealgram.actors.group_edits import decide_edit
@@ -69,14 +68,12 @@ from dealgram.actors.group_messages import (
     check_lane,
     decide_message,
 )
+from dealgram.actors.group_openings import group_opening
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming, person_name, read_message
 from dealgram.actors.names import (
     GroupConversation,
     group_address,
-    group_person_id,
-    parse_conversation,
-    person_id,
 )
 from dealgram.actors.notes import deliver_note
 from dealgram.actors.opening import Opening
@@ -89,7 +86,6 @@ from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amocrm import TooManyLinksError
-from dealgram.gateways.amojo import ChatUser
 from dealgram.gateways.telegram import (
     CallbackQuery,
     ChatMigrated,
@@ -388,42 +384,7 @@ class GroupActor(OutboxActor):
         return self.services.registry.bot_of(self.account_id, self._state.row.bot_id) or self._known_bot
 
     def _opening(self, key: str, author: Author | None = None) -> Opening:
-        """What it takes to open one of the group's conversations."""
-        conversation = parse_conversation(key)
-        bot = self._bot()
-        if not isinstance(conversation, GroupConversation):
-            raise Permanent(f"{key} is no conversation of a group")
-        title = self._state.row.title
-        if conversation.user_id is None:
-            name = f"{title} ({bot.name})"
-            return Opening(
-                conversation=conversation,
-                bot=bot,
-                chat_user=ChatUser(id=group_person_id(conversation), name=name),
-                contact_value=key,
-                contact_name=name,
-                chat_id=self._state.row.chat_id,
-                deals=self._deals.attachable(conversation, ()),
-                silent=self._deals.is_silent(conversation),
-            )
-        person = self._state.participants.get(conversation.user_id)
-        name = author.name if author is not None else person.name if person is not None else str(conversation.user_id)
-        username = person.username if person is not None else author.username if author is not None else None
-        return Opening(
-            conversation=conversation,
-            bot=bot,
-            chat_user=ChatUser(
-                id=person_id(conversation.user_id),
-                name=name,
-                profile_link=profile_link(username),
-            ),
-            contact_value=str(conversation.user_id),
-            contact_name=name,
-            user_id=conversation.user_id,
-            username=username,
-            deals=self._deals.attachable(conversation, self._state.deals),
-            silent=self._deals.is_silent(conversation),
-        )
+        return group_opening(key, author, state=self._state, deals=self._deals, bot=self._bot())
 
 
 def _moved(body: _ToChat, chat_id: int) -> _ToChat:
