@@ -21,6 +21,9 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 Result = TypeVar("Result")
 Story = Callable[["sync_api.Browser"], Result]
 
+PATIENCE_MS = 15_000
+"""The longest wait for something to be seen, on a machine that is busy with other tests."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     "--headless",
@@ -68,6 +71,7 @@ def in_browser(chromium: str) -> Callable[[Story[Result]], Awaitable[Result]]:
 
     async def run(story: Story[Result]) -> Result:
         def whole() -> Result:
+            sync_api.expect.set_options(timeout=PATIENCE_MS)
             with sync_api.sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
                 try:

@@ -6,6 +6,31 @@
 const parts = new Map();
 const watchers = new Set();
 
+// While a button of the mouse (or a finger) is down nothing is drawn anew: the element under it would be another one by
+// the time it is released, and the click would be lost.
+const HELD_AT_MOST_MS = 1000;
+let held = false;
+let waiting = new Set();
+let taken = 0;
+
+function hold() {
+  held = true;
+  setTimeout(release, HELD_AT_MOST_MS);
+}
+
+function release() {
+  held = false;
+  if (!waiting.size) return;
+  const names = waiting;
+  waiting = new Set();
+  notifyOf(names);
+}
+
+addEventListener('pointerdown', hold, true);
+// The click comes right after; it acts on what was pressed, and what has changed meanwhile is drawn after it.
+for (const name of ['pointerup', 'pointercancel', 'dragend']) addEventListener(name, () => setTimeout(release), true);
+addEventListener('blur', () => setTimeout(release));
+
 export const part = (name) => parts.get(name);
 
 /** Calls `draw(changed)` after each update; `changed(prefix)` tells whether a part of that name or prefix changed. Returns how to stop. */
@@ -33,6 +58,13 @@ function take(update) {
     names.add(name);
   }
   for (const [name, value] of Object.entries(update.parts)) parts.set(name, value);
+  taken += 1;
+  document.documentElement.dataset.taken = String(taken);
+  if (held) for (const name of names) waiting.add(name);
+  else notifyOf(names);
+}
+
+function notifyOf(names) {
   notify((prefix) => [...names].some((name) => name === prefix || (prefix.endsWith(':') && name.startsWith(prefix))));
 }
 
