@@ -12,10 +12,10 @@ own is looked for before it is made, and a chat that has a contact is never give
 from __future__ import annotations
 
 import dataclasses
-import re
 
 import structlog
 
+from dealgram.actors.deal_title import fill_title
 from dealgram.actors.names import PrivateConversation
 from dealgram.actors.opening import Opening, Openings
 from dealgram.actors.registry import BotInfo
@@ -29,7 +29,6 @@ DEAL_WANTED = 0
 """A private conversation whose deal is decided on but not yet made: kept so that a crash in between is resumed."""
 
 DEAL_NAME_LIMIT = 255
-_PLACEHOLDER = re.compile(r"\{(name|username|bot|pipeline)\}")
 
 
 async def open_private(steps: Openings, opening: Opening) -> ConversationRow:
@@ -92,18 +91,16 @@ async def _deal(steps: Openings, opening: Opening, contact_id: int) -> int:
 
 async def _deal_name(steps: Openings, opening: Opening) -> str:
     template = opening.bot.settings.deal_title
-    pipeline = await _pipeline_name(steps, opening.bot) if "{pipeline}" in template else ""
-    return deal_name(template, opening, pipeline)
+    name = fill_title(
+        template,
+        name=opening.contact_name,
+        username=opening.username or "",
+        bot=opening.bot.name,
+        pipeline=await _pipeline_name(steps, opening.bot) if "{pipeline}" in template else "",
+    )
+    return name[:DEAL_NAME_LIMIT]
 
 
 async def _pipeline_name(steps: Openings, bot: BotInfo) -> str:
     pipelines = await steps.services.amocrm(steps.account_id).pipelines()
     return next((one.name for one in pipelines if one.id == bot.row.pipeline_id), "")
-
-
-def deal_name(template: str, opening: Opening, pipeline: str) -> str:
-    """The name of a new deal; only our own placeholders mean anything, and never in what they stand for."""
-    username = f"@{opening.username}" if opening.username else ""
-    values = {"name": opening.contact_name, "username": username, "bot": opening.bot.name, "pipeline": pipeline}
-    name = " ".join(_PLACEHOLDER.sub(lambda found: values[found[1]], template).split())
-    return (name or opening.contact_name)[:DEAL_NAME_LIMIT]
