@@ -74,11 +74,6 @@ class GroupState:
         """The deals that became part of this one, in the order of linking."""
         return tuple(each for each in self.links if each != deal_id and self.last_of(each) == deal_id)
 
-    @property
-    def merged_deals(self) -> tuple[int, ...]:
-        """The deals whose conversations live on in a linked deal that they became part of."""
-        return tuple(each for each in self.links if (last := self.last_of(each)) != each and self.is_linked(last))
-
     def is_served(self, deal_id: int) -> bool:
         """Whether an answer from a conversation of this deal is for the group."""
         return self.is_linked(self.last_of(deal_id))

@@ -212,14 +212,3 @@ async def set_trouble(db: Database, account_id: int, kind: str | None, detail: s
 async def set_status(db: Database, account_id: int, status: str) -> None:
     """Change the account's state: new, active, reauthorise or uninstalled."""
     await db.execute("UPDATE accounts SET status = $2, updated_at = now() WHERE account_id = $1", account_id, status)
-
-
-async def finish_installation(db: Database, account_id: int, *, scope_id: str, telegram_field_id: int) -> None:
-    """The account is connected: its channel's scope and its contact field are known."""
-    await db.execute(
-        "UPDATE accounts SET scope_id = $2, telegram_field_id = $3, status = 'active', updated_at = now()"
-        " WHERE account_id = $1",
-        account_id,
-        scope_id,
-        telegram_field_id,
-    )
