@@ -17,14 +17,13 @@ import trio
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.events import EventStream
 from dealgram.sandbox.amocrm.hook_faults import HookFaults
+from dealgram.sandbox.amocrm.hook_queue import SIDE_BY_SIDE, HookQueue
 from dealgram.sandbox.amocrm.records import SimWebhook
 from dealgram.sandbox.amocrm.switches import Switches
 from dealgram.sandbox.post import post_whole
 
 USER_AGENT = "amoCRM-Webhooks/3.0"
 _HOOKS_KEPT = 5000
-_QUEUE_LIMIT = 20_000
-_SIDE_BY_SIDE = 16
 _INVALID_WINDOW_S = 7200.0
 _INVALID_MOST = 100
 
@@ -80,12 +79,11 @@ class CrmHookSender:
         self.faults: HookFaults[CrmHookRecord] = HookFaults()
         self.log: deque[CrmHookRecord] = deque(maxlen=_HOOKS_KEPT)
         self.retrying = 0
-        self._queue: deque[CrmHookRecord] = deque()
+        self._queue: HookQueue[CrmHookRecord] = HookQueue("CRM hooks")
         self._lanes: dict[int, deque[CrmHookRecord]] = {}
         self._held: dict[int, CrmHookRecord] = {}
         self._invalid: dict[int, deque[float]] = {}
-        self._added = trio.Event()
-        self._limit = trio.CapacityLimiter(_SIDE_BY_SIDE)
+        self._limit = trio.CapacityLimiter(SIDE_BY_SIDE)
         self._numbers = 0
         self._busy = 0
 
@@ -96,15 +94,13 @@ class CrmHookSender:
 
     def queue(self, account: SimAccount, webhook: SimWebhook, *, setting: str, subject: str, body: bytes) -> None:
         """Queues one hook. Raises RuntimeError when 20,000 wait."""
-        if len(self._queue) >= _QUEUE_LIMIT:
-            raise RuntimeError("20,000 CRM hooks wait: is the simulator's run() running?")
+        self._queue.check_room()
         self._numbers += 1
         hook = CrmHookRecord(
             number=self._numbers, account=account, webhook=webhook, setting=setting, subject=subject, body=body
         )
         self.log.append(hook)
-        self._queue.append(hook)
-        self._added.set()
+        self._queue.put(hook)
 
     def enable(self, webhook: SimWebhook) -> None:
         """An administrator switches the webhook on again."""
@@ -113,14 +109,7 @@ class CrmHookSender:
 
     async def run(self) -> None:
         """Sends hooks until cancelled."""
-        limits = httpx.Limits(max_connections=_SIDE_BY_SIDE * 2, max_keepalive_connections=_SIDE_BY_SIDE * 2)
-        await self._added.wait()  # a client takes a tenth of a second to make; many a simulator never needs one
-        async with httpx.AsyncClient(timeout=None, limits=limits) as client, trio.open_nursery() as nursery:  # noqa: S113
-            while True:
-                while self._queue:
-                    self._dispatch(self._queue.popleft(), client, nursery)
-                self._added = trio.Event()
-                await self._added.wait()
+        await self._queue.drain(self._dispatch)
 
     def _dispatch(self, hook: CrmHookRecord, client: httpx.AsyncClient, nursery: trio.Nursery) -> None:
         order = self.faults.take(hook)

@@ -18,14 +18,13 @@ import trio
 
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.hook_faults import HookFaults
+from dealgram.sandbox.amocrm.hook_queue import SIDE_BY_SIDE, HookQueue
 from dealgram.sandbox.amocrm.signing import body_signature
 from dealgram.sandbox.amocrm.world import World
 from dealgram.sandbox.post import post_whole
 
 USER_AGENT = "amoCRM amoJo/1.0"
 _HOOKS_KEPT = 20_000
-_QUEUE_LIMIT = 20_000
-_SIDE_BY_SIDE = 16
 
 HookUrl = Callable[[str], str] | str
 
@@ -66,11 +65,10 @@ class HookSender:
         self.faults: HookFaults[HookRecord] = HookFaults()
         self.log: deque[HookRecord] = deque(maxlen=_HOOKS_KEPT)
         self.slow: dict[str, int] = {}
-        self._queue: deque[HookRecord] = deque()
+        self._queue: HookQueue[HookRecord] = HookQueue("hooks")
         self._lanes: dict[str, _Lane] = {}
         self._held: dict[int, HookRecord] = {}
-        self._added = trio.Event()
-        self._limit = trio.CapacityLimiter(_SIDE_BY_SIDE)
+        self._limit = trio.CapacityLimiter(SIDE_BY_SIDE)
         self._slow_turn: dict[str, trio.Lock] = {}
         self._numbers = 0
         self._busy = 0
@@ -82,8 +80,7 @@ class HookSender:
 
     def queue(self, account: SimAccount, *, kind: str, subject: str, chat_uuid: str, content: dict[str, Any]) -> None:
         """Queues one hook; `content` is all but `account_id` and `time`. Raises RuntimeError when 20,000 wait."""
-        if len(self._queue) >= _QUEUE_LIMIT:
-            raise RuntimeError("20,000 hooks wait: is the simulator's run() running?")
+        self._queue.check_room()
         world = self._world
         self._numbers += 1
         hook = HookRecord(
@@ -100,19 +97,11 @@ class HookSender:
             hook.outcome = "undeliverable"
             hook.detail = "no address for hooks" if account.is_connected else "the channel is not connected"
             return
-        self._queue.append(hook)
-        self._added.set()
+        self._queue.put(hook)
 
     async def run(self) -> None:
         """Sends hooks until cancelled."""
-        limits = httpx.Limits(max_connections=_SIDE_BY_SIDE * 2, max_keepalive_connections=_SIDE_BY_SIDE * 2)
-        await self._added.wait()  # a client takes a tenth of a second to make; many a simulator never needs one
-        async with httpx.AsyncClient(timeout=None, limits=limits) as client, trio.open_nursery() as nursery:  # noqa: S113
-            while True:
-                while self._queue:
-                    self._dispatch(self._queue.popleft(), client, nursery)
-                self._added = trio.Event()
-                await self._added.wait()
+        await self._queue.drain(self._dispatch)
 
     def _dispatch(self, hook: HookRecord, client: httpx.AsyncClient, nursery: trio.Nursery) -> None:
         order = self.faults.take(hook)
