@@ -9,6 +9,7 @@ decided in `private_deals`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dealgram.actors.asking import CheckContact, FindContact, ask_account
@@ -75,12 +76,24 @@ class Openings:
         assert answer is None or isinstance(answer, int)
         return answer
 
-    async def check_contact(self, opening: Opening, contact_id: int, error: Refused) -> None:
-        """amoCRM refused a step: was it because the contact is no more?
+    async def with_contact(self, opening: Opening, contact_id: int, step: Callable[[], Awaitable[None]]) -> None:
+        """A step that needs the contact. One that is refused although the contact is there is made once more: somebody
+        may have deleted and restored the contact meanwhile.
 
         Raises:
-            Transient: it was, and is forgotten; begin anew.
+            Transient: the contact is no more, and forgotten; begin anew.
+            TooManyLinksError, Refused: amoCRM refuses the step for another reason.
         """
+        try:
+            await step()
+            return
+        except TooManyLinksError:
+            raise
+        except Refused as error:
+            await self._check_contact(opening, contact_id, error)
+        await step()
+
+    async def _check_contact(self, opening: Opening, contact_id: int, error: Refused) -> None:
         request = CheckContact(value=opening.contact_value, contact_id=contact_id, user_id=opening.user_id)
         if await ask_account(self.actor.context.system, self.account_id, request):
             raise Transient(f"contact {contact_id} is gone from amoCRM", retry_after_s=0.0) from error
@@ -153,15 +166,14 @@ async def open_group(steps: Openings, opening: Opening) -> tuple[ConversationRow
     client = steps.services.amocrm(steps.account_id)
     before = await steps.row(opening)
     chat_uuid = await steps.chat(opening)
-    try:
+    gone: list[int] = []
+
+    async def attach() -> None:
         if before.chat_uuid == chat_uuid and before.contact_id not in (None, contact_id):
             await take_out_of_unsorted(client, chat_uuid, opening.deals, contact_id)
         await client.link_chats([(chat_uuid, contact_id)])
-        gone = [deal for deal in opening.deals if not await link_if_there(client, deal, [contact_id])]
-    except TooManyLinksError:
-        raise
-    except Refused as error:
-        await steps.check_contact(opening, contact_id, error)
-        raise
+        gone[:] = [deal for deal in opening.deals if not await link_if_there(client, deal, [contact_id])]
+
+    await steps.with_contact(opening, contact_id, attach)
     row = dataclasses.replace(steps.blank(opening), chat_uuid=chat_uuid, contact_id=contact_id, ready=True)
     return row, tuple(gone)

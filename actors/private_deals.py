@@ -55,13 +55,17 @@ async def open_private(steps: Openings, opening: Opening) -> ConversationRow:
             dataclasses.replace(row, contact_id=known, deal_id=await _deal(steps, opening, known)), "deal"
         )
     assert known is not None, "known or created above"
-    try:
-        await client.link_chats([(chat_uuid, known)])
-    except Refused as error:
-        await steps.keep(dataclasses.replace(row, contact_id=None, deal_id=None), "lost")
-        await steps.check_contact(opening, known, error)
-        raise
-    return dataclasses.replace(row, contact_id=known, ready=True)
+    contact_id = known
+
+    async def give() -> None:
+        try:
+            await client.link_chats([(chat_uuid, contact_id)])
+        except Refused:
+            await steps.keep(dataclasses.replace(row, contact_id=None, deal_id=None), "lost")
+            raise
+
+    await steps.with_contact(opening, contact_id, give)
+    return dataclasses.replace(row, contact_id=contact_id, ready=True)
 
 
 async def _deal(steps: Openings, opening: Opening, contact_id: int) -> int:

@@ -50,6 +50,23 @@ class Order:
     fault: Fault
     left: int | None
     hits: int = 0
+    _taken: trio.Event = field(default_factory=trio.Event)
+
+    def take(self) -> None:
+        """A call has it."""
+        self.hits += 1
+        if self.left is not None:
+            self.left -= 1
+        if not self.fault.after_work:
+            self._taken.set()
+
+    def worked(self) -> None:
+        """The work of a call that has it is done."""
+        self._taken.set()
+
+    async def taken(self) -> None:
+        """Wait until a call has it, and its work is done where the fault comes after it."""
+        await self._taken.wait()
 
     def fits(self, name: str, facts: Facts) -> bool:
         return (
@@ -136,23 +153,27 @@ class FaultPlan:
 
     def take(self, name: str, facts: Facts | None = None) -> Fault | None:
         """The fault for this call, counted as used; None for a call that goes well."""
+        order = self._take(name, facts or {})
+        return order.fault if order is not None else None
+
+    def _take(self, name: str, facts: Facts) -> Order | None:
         for order in self._orders:
-            if order.fits(name, facts or {}):
-                order.hits += 1
-                if order.left is not None:
-                    order.left -= 1
+            if order.fits(name, facts):
+                order.take()
                 self._orders = [kept for kept in self._orders if kept.left != 0]
-                return order.fault
+                return order
         return None
 
     async def carry_out(self, name: str, facts: Facts, work: Callable[[], Awaitable[Response]]) -> Response:
         """Runs `work` inside a Quart request, with the fault that is planned for it. Not a checkpoint without one."""
-        fault = self.take(name, facts)
-        if fault is None:
+        order = self._take(name, facts)
+        if order is None:
             return await work()
+        fault = order.fault
         response: Response | None = None
         if fault.after_work:
             response = await work()
+            order.worked()
         if fault.delay_s:
             await trio.sleep(fault.delay_s)
         if fault.gate is not None:

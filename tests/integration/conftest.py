@@ -18,6 +18,7 @@ from dealgram.gateways.telegram import LimitSettings
 from dealgram.persistence.records import Account
 from dealgram.playground import Playground, open_playground
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
+from dealgram.sandbox.faults import Order
 from dealgram.sandbox.page.world import World, build_world
 from dealgram.service import Service, open_service
 from dealgram.settings import Settings
@@ -68,6 +69,11 @@ class Stage:
         if found := condition():
             return found
         raise AssertionError(f"did not come true: {what or condition}\n{self.describe()}")
+
+    async def taken(self, order: Order) -> None:
+        """Wait until a call has met a fault."""
+        with trio.fail_after(PATIENCE_S):
+            await order.taken()
 
     def describe(self) -> str:
         lines = [f"violations: {self.telegram.violations + self.amo.violations}"]

@@ -196,6 +196,29 @@ async def test_a_telegram_id_that_somebody_changed_is_put_right(people, value):
     people.clean()
 
 
+async def test_a_contact_that_is_back_before_we_look_loses_no_words(people):
+    """Deleted when amoCRM refused to give it the chat, restored by the time we ask what became of it."""
+    play, world, faults = people.play, people.stage.world, people.amo.faults
+    await play.words(world.igor, "Раз", world.cafe)
+    (contact,) = people.live(world.igor)
+    people.amo.crm_hook_faults.drop(times=None)
+    await play.link(world.office)
+    given = faults.hold("contacts.link_chats")
+    play.write(world.igor, "Два")
+    await people.stage.taken(given)
+    people.amo.delete_contact(people.account, contact)
+    looked = faults.hold("contacts.get")
+    given.release()
+    await people.stage.taken(looked)
+    people.amo.restore_contact(people.account, contact)
+    looked.release()
+    await people.settled()
+    assert "Два" in people.stage.texts(world.office)
+    assert people.live(world.igor) == [contact]
+    assert any("no such contact" in one for one in people.amo.violations), "the call was refused"
+    people.clean()
+
+
 async def test_the_groups_own_contact_is_made_anew_at_once(people):
     play, world = people.play, people.stage.world
     (own,) = play.own_chats(world.cafe)

@@ -130,7 +130,7 @@ async def test_what_is_said_while_the_deal_is_looked_up_is_neither_lost_nor_doub
     question = await play.ask(world.anna)
     slow = stage.amo.faults.delay("leads.get", seconds=1.0)
     play.write(world.anna, str(world.cafe), reply_to=question)
-    await stage.until(lambda: slow.hits, "the deal is looked up")
+    await stage.taken(slow)
     message = play.write(world.maria, "Пока бот ищет")
     stage.telegram.edit(world.maria, play.chat, message, "Пока бот искал")
     await stage.until(lambda: stage.texts(world.cafe).count(play.linked_line), "the link")

@@ -296,7 +296,7 @@ async def test_a_chat_that_a_manager_gave_to_somebody_stays_theirs(stage):
     stage.amo.link(account, world.cafe, other)
     order = stage.amo.faults.answer("contacts.chats", status=503)
     stage.telegram.write(world.anna, world.sales_bot, "Добрый день")
-    await stage.until(lambda: order.hits == 1, "the chat is there and nothing else")
+    await stage.taken(order)
     stage.amo.link_chat(account, stage.amo.chat(account, f"p{world.sales_bot.id}-{world.anna.id}").uuid, other)
     await stage.in_card(world.anna, "Добрый день")
     await stage.quiet()
