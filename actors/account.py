@@ -31,7 +31,8 @@ from dealgram.actors.asking import (
     PersonRenamed,
     Reconnect,
 )
-from dealgram.actors.bodies import Body, ReportStatus
+from dealgram.actors.bodies import ReportStatus
+from dealgram.actors.body_parts import Body
 from dealgram.actors.contact_review import ContactReview
 from dealgram.actors.missed import is_too_late
 from dealgram.actors.outbox import Decision, OutboxActor, Outcome

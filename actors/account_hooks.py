@@ -11,7 +11,8 @@ from __future__ import annotations
 import structlog
 
 from dealgram.actors.adoption import find_adopted, on_crm_events
-from dealgram.actors.bodies import Body, FindAdopted, ReviewContact
+from dealgram.actors.bodies import FindAdopted, ReviewContact
+from dealgram.actors.body_parts import Body
 from dealgram.actors.commands import DealChanged, command_entry
 from dealgram.actors.contact_review import ContactReview
 from dealgram.actors.link_policy import DEAL_CLOSED, DEAL_DELETED, deal_state

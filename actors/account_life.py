@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import structlog
 
+from dealgram.actors.account_bodies import DropWebhook, NoteRemoval, SetUpStep, TryAccess
 from dealgram.actors.account_orders import Removed, SetUp, read_order
 from dealgram.actors.account_setup import STEPS, broken_step, carry_out, fresh_steps
 from dealgram.actors.account_tokens import AccountTokenStore
-from dealgram.actors.bodies import Body, DropWebhook, NoteRemoval, SetUpStep, TryAccess
+from dealgram.actors.body_parts import Body
 from dealgram.actors.bot_hooks import drop_webhook, hooked
 from dealgram.actors.names import account_address
 from dealgram.actors.outbox import DONE, Decision, NewBody, Outcome

@@ -16,8 +16,10 @@ import structlog
 import trio
 
 from dealgram.actors import texts
+from dealgram.actors.account_bodies import CompareChat, PlanRepair
 from dealgram.actors.answers import refuse
-from dealgram.actors.bodies import Body, CompareChat, PlanRepair, PostMessage
+from dealgram.actors.bodies import PostMessage
+from dealgram.actors.body_parts import Body
 from dealgram.actors.missed import born_in_amocrm, hook_key, hook_of, sent_at_ms
 from dealgram.actors.names import account_address, parse_conversation
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome, background

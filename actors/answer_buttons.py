@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from dealgram.actors.bodies import Button
+from dealgram.actors.body_parts import Button
 from dealgram.actors.names import Conversation, parse_conversation
 from dealgram.gateways.amojo import Button as HookButton
 from dealgram.gateways.telegram import CallbackQuery, InlineKeyboard

@@ -10,32 +10,17 @@ from typing import ClassVar
 
 import msgspec
 
-
-class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all bodies: encodes itself to the bytes of an outbox row."""
-
-    kind: ClassVar[str]
-
-    def encode(self) -> bytes:
-        """The JSON bytes that are stored."""
-        return msgspec.json.encode(self)
-
-
-class Author(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who wrote a message in Telegram, as a chat participant in amoCRM. ``user_id`` is absent for the group itself."""
-
-    id: str
-    name: str
-    user_id: int | None = None
-    username: str | None = None
-
-
-class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An inline button: pressed (``data``) or opened (``url``)."""
-
-    text: str
-    data: str | None = None
-    url: str | None = None
+from dealgram.actors.account_bodies import (
+    CompareChat,
+    DropWebhook,
+    ExchangeCode,
+    NoteRemoval,
+    PlanRepair,
+    ReadGrant,
+    SetUpStep,
+    TryAccess,
+)
+from dealgram.actors.body_parts import AmoFile, Author, Body, Button, Shown
 
 
 class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,6 +43,9 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     """A line that says what is answered, for a conversation in which the answered message does not stand."""
     once: bool = False
     """Something that people can do again and again, such as pressing a button: posted the first time only."""
+    shown: Shown | None = None
+    thread: int | None = None
+    """The forum topic in which the message stands (`topics`)."""
 
 
 class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,6 +67,8 @@ class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
     reply_to_message_id: int | None = None
     quoted: str = ""
     once: bool = False
+    shown: Shown | None = None
+    thread: int | None = None
 
 
 class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +85,7 @@ class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     """As in `PostMessage`: a line that stood above the old text stands above the new one."""
     amo_user_id: int | None = None
     """The message was imported as this amoCRM user's own."""
+    shown: Shown | None = None
 
 
 class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,6 +101,8 @@ class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     sent_at_ms: int
     chat_id: int
     message_id: int | None = None
+    media: AmoFile | None = None
+    thread: int | None = None
 
 
 class ReportStatus(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,6 +218,16 @@ class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Our id of the chat template that the text was made from, if it is one of ours."""
     background: bool = False
     """A robot's: messages of people go first, in the chat and for the bot."""
+    media: AmoFile | None = None
+    """An attachment; ``text`` is its caption then, and may be empty."""
+    album: str = ""
+    """Attachments of one answer share this; they are sent together (see `albums`)."""
+    quote: str = ""
+    """The stretch of the answered message that is quoted; empty for all of it."""
+    quoted: str = ""
+    """A line that says what is answered, for when Telegram does not know the answered message (any more)."""
+    thread: int | None = None
+    """The forum topic that the answer goes to."""
 
 
 class Say(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -238,6 +241,7 @@ class Say(Body, frozen=True, kw_only=True, omit_defaults=True):
     force_reply: bool = False
     placeholder: str | None = None
     reply_to_message_id: int | None = None
+    thread: int | None = None
     dialog_user_id: int | None = None
     """Set on the question for a deal: the answer's message id is noted in this person's dialog."""
 
@@ -294,79 +298,6 @@ class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     deal_id: int
     user_id: int
     user_name: str
-
-
-class ExchangeCode(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Turn the code of an installation into tokens (lane: the installation). ``code`` is sealed."""
-
-    kind: ClassVar[str] = "install.exchange"
-
-    install_key: str
-    host: str
-    code: bytes
-
-
-class ReadGrant(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Look at the account that new tokens belong to, and connect it (lane: the installation). The tokens are sealed."""
-
-    kind: ClassVar[str] = "install.read"
-
-    install_key: str
-    host: str
-    access_token: bytes
-    refresh_token: bytes
-    expires_in_s: int
-    granted_at_s: float
-
-
-class SetUpStep(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Carry out one step of an account's setup (lane ``setup``)."""
-
-    kind: ClassVar[str] = "setup.step"
-
-    step: str
-
-
-class TryAccess(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """See whether amoCRM still refuses the tokens of an account that waits for its authorisation (lane ``setup``)."""
-
-    kind: ClassVar[str] = "setup.access"
-
-
-class NoteRemoval(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Find out whether the integration really was removed, and if so, end the account's connection (lane ``life``)."""
-
-    kind: ClassVar[str] = "account.removal"
-
-    told: bool = True
-
-
-class DropWebhook(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Take off the webhook of a bot whose account was removed (lane ``life``)."""
-
-    kind: ClassVar[str] = "account.webhook"
-
-    bot_id: int
-
-
-class PlanRepair(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Choose the chats that are to be compared after an outage (lane: the account's repair). Times are Unix ms."""
-
-    kind: ClassVar[str] = "repair.plan"
-
-    since_ms: int
-    until_ms: int
-
-
-class CompareChat(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Compare a chat of amoCRM with what was taken in, and take in what is missing (lane: the account's repair)."""
-
-    kind: ClassVar[str] = "repair.chat"
-
-    conversation: str
-    chat_uuid: str
-    since_ms: int
-    until_ms: int
 
 
 BODIES: dict[str, type[Body]] = {

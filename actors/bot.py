@@ -16,8 +16,6 @@ from dealgram.actors.answer_buttons import is_answer_press
 from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
     AnswerPress,
-    Author,
-    Body,
     EditButtons,
     EditMessage,
     FollowPerson,
@@ -27,6 +25,7 @@ from dealgram.actors.bodies import (
     Say,
     SendAnswer,
 )
+from dealgram.actors.body_parts import Author, Body
 from dealgram.actors.commands import Command, ContactChanged, read_command
 from dealgram.actors.contact_changes import close_conversations
 from dealgram.actors.contact_creation import profile_link

@@ -37,6 +37,14 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of a deal's links when it moves to another pipeline."""
     contact_tag: Annotated[str, msgspec.Meta(max_length=64)] = "Telegram"
     """The tag of contacts that dealgram creates; empty for none."""
+    service_lines: bool = True
+    """Joins, leaves, a new title, pins, topics and calls of a group appear as short lines in its deals."""
+    other_bots: Literal["ignore", "show"] = "ignore"
+    """What other bots say in a group: left out, or shown as the bots' own words. Our own bots are never shown."""
+    topic_links: bool = False
+    """A topic of a forum can be linked to deals by itself."""
+    link_previews: bool = True
+    """Telegram shows a preview of the first link in an answer."""
 
 
 class BotSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,8 +22,6 @@ from dealgram.actors.bodies import (
     AnswerPress,
     AttachDeal,
     AttachPerson,
-    Author,
-    Body,
     CheckDeal,
     DetachDeal,
     EditButtons,
@@ -39,6 +37,7 @@ from dealgram.actors.bodies import (
     Say,
     SendAnswer,
 )
+from dealgram.actors.body_parts import Author, Body
 from dealgram.actors.commands import (
     BotRemoved,
     Command,

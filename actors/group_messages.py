@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from dealgram.actors import menu, texts
-from dealgram.actors.bodies import AttachDeal, AttachPerson, Author, CheckDeal, PostEmployee, PostMessage, Say
+from dealgram.actors.bodies import AttachDeal, AttachPerson, CheckDeal, PostEmployee, PostMessage, Say
+from dealgram.actors.body_parts import Author
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
 from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_state import Dialog, GroupState

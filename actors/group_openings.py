@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dealgram.actors.bodies import Author
+from dealgram.actors.body_parts import Author
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_deals import GroupDeals
 from dealgram.actors.group_state import GroupState

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dealgram.actors import texts
-from dealgram.actors.bodies import Author
+from dealgram.actors.body_parts import Author
 from dealgram.actors.describe import describe
 from dealgram.actors.names import person_id
 from dealgram.gateways.telegram import Message, User

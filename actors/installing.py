@@ -15,10 +15,11 @@ import msgspec
 import structlog
 
 from dealgram.actors import setup_texts
+from dealgram.actors.account_bodies import ExchangeCode, ReadGrant
 from dealgram.actors.account_orders import SetUp, order_entry
 from dealgram.actors.account_setup import fresh_steps
 from dealgram.actors.amo_hosts import host_of
-from dealgram.actors.bodies import Body, ExchangeCode, ReadGrant
+from dealgram.actors.body_parts import Body
 from dealgram.actors.grants import UnusableGrantError, read_grant
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
 from dealgram.gateways.amocrm import GrantRefused, Tokens

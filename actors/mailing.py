@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dealgram.actors import texts
 from dealgram.actors.answers import refuse
-from dealgram.actors.bodies import Body, ReportStatus, SendAnswer
+from dealgram.actors.bodies import ReportStatus, SendAnswer
+from dealgram.actors.body_parts import Body
 from dealgram.actors.outbox import OutboxActor, Outcome
 from dealgram.actors.private_answers import PrivateAnswers
 from dealgram.actors.report import deliver_report

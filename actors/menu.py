@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dealgram.actors import deal_texts, texts
-from dealgram.actors.bodies import Button
+from dealgram.actors.body_parts import Button
 
 PAGE_SIZE = 5
 

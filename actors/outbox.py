@@ -15,7 +15,8 @@ from typing import ClassVar, Literal
 import structlog
 import trio
 
-from dealgram.actors.bodies import Body, decode
+from dealgram.actors.bodies import decode
+from dealgram.actors.body_parts import Body
 from dealgram.actors.services import Services
 from dealgram.gateways.errors import Forbidden, OutcomeUnknown, Unauthorised
 from dealgram.persistence.entries import Commit, Completed, Delivery, InboxEntry, NewDelivery, NewEntry

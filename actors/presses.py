@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from dealgram.actors import texts
 from dealgram.actors.answer_buttons import Pressed, read_pressed
-from dealgram.actors.bodies import AnswerPress, Author, EditButtons, PostEmployee, PostMessage
+from dealgram.actors.bodies import AnswerPress, EditButtons, PostEmployee, PostMessage
+from dealgram.actors.body_parts import Author
 from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_messages import Surroundings, group_author, post_text
 from dealgram.actors.group_state import GroupState

@@ -14,7 +14,8 @@ import structlog
 
 from dealgram.actors import texts
 from dealgram.actors.answers import answer_parts_again, name_prefix, refuse, report
-from dealgram.actors.bodies import AnswerPress, Button, EditButtons, EditMenu, ReportStatus, Say, SendAnswer
+from dealgram.actors.bodies import AnswerPress, EditButtons, EditMenu, ReportStatus, Say, SendAnswer
+from dealgram.actors.body_parts import Button
 from dealgram.actors.names import answer_msgid
 from dealgram.actors.outbox import DONE, OutboxActor, Outcome
 from dealgram.actors.registry import BotInfo

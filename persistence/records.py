@@ -183,7 +183,8 @@ _UNLINKED_AT = Clock(
 class Link(Row):
     """A group linked to a deal, now or earlier. ``linked_by`` is a Telegram user id, None when an operator did it;
     ``deal_state`` and ``pipeline_id`` are the deal as last seen; ``reason`` says what made or ended the link other than
-    a person (`deal_deleted`, `deal_merged`, …); ``merged_into`` is the deal that this one became part of."""
+    a person (`deal_deleted`, `deal_merged`, …); ``merged_into`` is the deal that this one became part of;
+    ``thread_id`` is the forum topic that is linked, None for the whole group."""
 
     group_id: int
     deal_id: int
@@ -197,6 +198,7 @@ class Link(Row):
     pipeline_id: int | None = None
     reason: str | None = None
     merged_into: int | None = None
+    thread_id: int | None = None
 
 
 @stored("participants", key=("group_id", "user_id"), seen_at=TOUCHED)
@@ -274,6 +276,65 @@ class Message(Row):
     amo_id: str | None = None
     direction: Literal["in", "out"] = "in"
     created_at: datetime | None = None
+    thread_id: int | None = None
+
+
+@stored("originals", key=("account_id", "bot_id", "chat_id", "message_id"), created_at=CREATED, updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original(Row):
+    """A Telegram message as it was first written, and as it is now. ``file_id`` is the unique id of its file;
+    ``is_live``: a live location that has not ended."""
+
+    account_id: int
+    bot_id: int
+    chat_id: int
+    message_id: int
+    first_text: str = ""
+    text: str = ""
+    file_id: str | None = None
+    edits: int = 0
+    is_live: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@stored("topics", key=("group_id", "thread_id"), updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic(Row):
+    """A forum topic of a group, as it was last called."""
+
+    group_id: int
+    thread_id: int
+    account_id: int
+    name: str = ""
+    is_closed: bool = False
+    updated_at: datetime | None = None
+
+
+@stored("reactions", key=("account_id", "bot_id", "chat_id", "message_id", "manager"), updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction(Row):
+    """A reaction of somebody in amoCRM to a message in Telegram; ``manager`` is their amojo id, ``emoji`` None when it
+    was taken back."""
+
+    account_id: int
+    bot_id: int
+    chat_id: int
+    message_id: int
+    manager: str
+    emoji: str | None = None
+    updated_at: datetime | None = None
+
+
+@stored("pauses", key=("account_id", "bot_id", "chat_id"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause(Row):
+    """A chat that Telegram makes wait, and until when."""
+
+    account_id: int
+    bot_id: int
+    chat_id: int
+    until: datetime
 
 
 @stored("repairs", key=("account_id",), updated_at=TOUCHED)

@@ -29,6 +29,9 @@ class Purged:
     messages: int
     dead_letters: int
     installations: int = 0
+    originals: int = 0
+    reactions: int = 0
+    pauses: int = 0
 
 
 async def purge(
@@ -56,6 +59,9 @@ async def purge(
         messages=await _delete(db, "messages", "created_at", messages_keep_s, batch),
         dead_letters=await _delete(db, "dead_letters", "resolved_at", dead_letters_keep_s, batch),
         installations=await _delete(db, "installations", "updated_at", INSTALLATIONS_KEEP_S, batch),
+        originals=await _delete(db, "originals", "created_at", messages_keep_s, batch),
+        reactions=await _delete(db, "reactions", "updated_at", messages_keep_s, batch),
+        pauses=await _delete(db, "pauses", "until", DAY_S, batch),
     )
 
 

@@ -17,7 +17,7 @@ from dealgram.actors.answer_buttons import (
     lay_out,
     read_pressed,
 )
-from dealgram.actors.bodies import Button
+from dealgram.actors.body_parts import Button
 from dealgram.actors.menu import main_buttons, read_press
 from dealgram.actors.names import GroupConversation, PrivateConversation
 from dealgram.gateways.amojo import Button as HookButton

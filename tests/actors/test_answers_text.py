@@ -19,7 +19,8 @@ from dealgram.actors.answers import (
     send_answer,
     shown_name,
 )
-from dealgram.actors.bodies import Button, ReportStatus, SendAnswer, decode
+from dealgram.actors.bodies import ReportStatus, SendAnswer, decode
+from dealgram.actors.body_parts import Button
 from dealgram.actors.outbox import is_background
 from dealgram.actors.split_text import TEXT_LIMIT, utf16_length
 from dealgram.gateways.amojo import MessageHook, parse_hook

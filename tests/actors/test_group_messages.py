@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.bodies import AttachDeal, AttachPerson, Author, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.bodies import AttachDeal, AttachPerson, CheckDeal, EditMessage, PostMessage, Say
+from dealgram.actors.body_parts import Author
 from dealgram.actors.choices import AccountSettings
 from dealgram.actors.group_edits import decide_edit
 from dealgram.actors.group_messages import Surroundings, decide_message, group_lines

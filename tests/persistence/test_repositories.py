@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -35,15 +36,19 @@ from dealgram.persistence import (
     installations,
     links,
     messages,
+    originals,
     participants,
+    pauses,
     persons,
+    reactions,
     records,
     repairs,
     setup_steps,
     shard_of,
+    topics,
     users,
 )
-from dealgram.persistence.records import Repair
+from dealgram.persistence.records import Original, Pause, Reaction, Repair, Topic
 from dealgram.persistence.tables import Clock
 
 ROWS: list[Row] = [
@@ -72,6 +77,10 @@ ROWS: list[Row] = [
     SetupStep(account_id=1, step="channel", state="failed", detail="d"),
     Employee(account_id=1, user_id=6, amo_user_id=2),
     Repair(account_id=1, state="running", chats=40, compared=12, found=1, late=2, failed=3, carried_ms=4),
+    Original(account_id=1, bot_id=3, chat_id=-100, message_id=8, first_text="А", text="Б", file_id="f", edits=1),
+    Topic(group_id=4, thread_id=9, account_id=1, name="Доставка", is_closed=True),
+    Reaction(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager="u", emoji="👍"),
+    Pause(account_id=1, bot_id=3, chat_id=-100, until=datetime(2100, 1, 1, tzinfo=UTC)),
 ]
 
 
@@ -105,6 +114,14 @@ async def read(db, row):
             return await conversations.get(db, 1, "g4-d5")
         case Message():
             return await messages.by_msgid(db, 1, "g4-d5", "m")
+        case Original():
+            return await originals.get(db, 1, 3, -100, 8)
+        case Topic():
+            return (await topics.for_group(db, 1, 4))[0]
+        case Reaction():
+            return (await reactions.for_message(db, 1, 3, -100, 8))[0]
+        case Pause():
+            return (await pauses.of_bot(db, 1, 3))[0]
     return None
 
 

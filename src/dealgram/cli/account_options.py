@@ -30,6 +30,10 @@ HELP: Mapping[str, tuple[Any, str]] = {
     "on_deal_restored": (click.Choice(["relink", "stay"]), "… of a deleted deal that is restored."),
     "on_deal_moved": (click.Choice(["keep", "unlink"]), "… of a deal that moves to another pipeline."),
     "contact_tag": (click.STRING, "The tag of contacts that dealgram creates; empty for none."),
+    "service_lines": (_FLAG, "Joins, leaves, pins, topics, calls and the like appear as lines in the deals."),
+    "other_bots": (click.Choice(["ignore", "show"]), "What other bots say in a group."),
+    "topic_links": (_FLAG, "A topic of a forum can be linked to deals by itself."),
+    "link_previews": (_FLAG, "Telegram shows a preview of the first link in an answer."),
 }
 """Every choice with what may be given for it and what it means."""
 

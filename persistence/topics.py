@@ -1,0 +1,15 @@
+"""Forum topics of groups, as stored."""
+
+from __future__ import annotations
+
+from dealgram.persistence.database import Database
+from dealgram.persistence.records import Topic
+from dealgram.persistence.tables import row_of
+
+
+async def for_group(db: Database, account_id: int, group_id: int) -> list[Topic]:
+    """The topics of a group that were heard of, by their ids."""
+    records = await db.fetch(
+        Topic.table.select("WHERE account_id = $1 AND group_id = $2 ORDER BY thread_id"), account_id, group_id
+    )
+    return [row_of(Topic, record) for record in records]
