@@ -1,34 +1,26 @@
-"""Sending to Telegram: at most once.
+"""What goes to Telegram: answers, the bot's own words, edits of its messages; and what the manager hears of it.
 
-The Bot API has no key by which a repeated send could be told from a new one. So that a send is to begin is written down
-before it begins; a row that was begun in an earlier life, or whose connection broke after writing, is of unknown
-outcome: it is reported and not repeated. What certainly did not happen (no connection, 429) is taken back and repeated.
+How a message is sent at most once is the matter of ``once``; here it is decided what a refusal or an unknown outcome
+means for the row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-import structlog
 
 from dealgram.actors import texts
 from dealgram.actors.answers import answer_parts_again, name_prefix, refuse, report
 from dealgram.actors.bodies import AnswerPress, EditButtons, EditMenu, ReportStatus, Say, SendAnswer
 from dealgram.actors.body_parts import Button
 from dealgram.actors.names import answer_msgid
+from dealgram.actors.once import Once
 from dealgram.actors.outbox import DONE, OutboxActor, Outcome
-from dealgram.actors.registry import BotInfo
 from dealgram.actors.split_text import utf16_length
-from dealgram.gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
-from dealgram.gateways.telegram import AskReply, BotCalls, ChatMigrated, Key, Keyboard
+from dealgram.gateways.errors import OutcomeUnknown, Refused, Unauthorised
+from dealgram.gateways.telegram import AskReply, BotCalls, Key, Keyboard
 from dealgram.persistence import messages
 from dealgram.persistence.entries import Delivery
 from dealgram.persistence.records import Message
-
-log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 _REASONS = {
     "blocked": texts.REASON_BLOCKED,
@@ -48,7 +40,7 @@ class Sending:
     """The Telegram side of one actor's lanes."""
 
     def __init__(self, actor: OutboxActor, bot_id: int) -> None:
-        self._actor = actor
+        self._once = Once(actor, bot_id)
         self._services = actor.services
         self._account_id = actor.account_id
         self._bot_id = bot_id
@@ -65,8 +57,8 @@ class Sending:
         prefix = name_prefix(body.shown_name)
         is_whole = await self._earlier_parts_arrived(body)
         try:
-            message_id = await self._once(
-                delivery,
+            message_id = await self._once.send(
+                (delivery,),
                 body.chat_id,
                 lambda client: client.send_text(
                     body.chat_id,
@@ -116,8 +108,8 @@ class Sending:
         if bot is None:
             return DONE, None
         try:
-            message_id = await self._once(
-                delivery,
+            message_id = await self._once.send(
+                (delivery,),
                 body.chat_id,
                 lambda client: client.send_text(
                     body.chat_id,
@@ -160,49 +152,9 @@ class Sending:
     def _failed(self, body: SendAnswer, reason: str, error: str | None = None) -> Outcome:
         return Outcome(error=error or reason, todo=(refuse(body.amo_id, reason, in_background=body.background),))
 
-    async def _once(
-        self,
-        delivery: Delivery,
-        chat_id: int,
-        send: Callable[[BotCalls], Awaitable[T]],
-        bot: BotInfo,
-        *,
-        in_background: bool = False,
-    ) -> T:
-        if delivery.started_at is not None:
-            raise OutcomeUnknown("this send was begun before, and how it ended is not known", service="telegram")
-        # Waiting for Telegram's limits or for the database is no sign of a stuck delivery, however long it takes.
-        with self._actor.context.dependency("Telegram's limits"):
-            await self._services.limits.acquire(self._bot_id, chat_id, background=in_background)
-        await self._actor.begin(delivery)
-        try:
-            return await send(self._services.telegram.bot(bot.token))
-        except OutcomeUnknown:
-            raise
-        except (NotSent, ServiceFailed, ChatMigrated) as error:
-            # Telegram answers 5xx while it restarts, before any work (telegram-facts §1.8).
-            await self._actor.take_back(delivery)
-            self._note_wait(error, chat_id)
-            raise
-
     async def _repeatable(self, chat_id: int | None, call: Callable[[BotCalls], Awaitable[object]]) -> Outcome:
         bot = self._services.registry.bot_of(self._account_id, self._bot_id)
-        if bot is None:
-            return DONE
-        try:
-            await call(self._services.telegram.bot(bot.token))
-        except (Refused, Unauthorised) as error:
-            return Outcome(error=str(error))
-        except (NotSent, ServiceFailed) as error:
-            if chat_id is not None:
-                self._note_wait(error, chat_id)
-            raise
-        return DONE
-
-    def _note_wait(self, error: GatewayError, chat_id: int) -> None:
-        wait_s = getattr(error, "retry_after_s", None)
-        if wait_s:
-            self._services.limits.pause(self._bot_id, chat_id, wait_s)
+        return await self._once.repeat(bot, chat_id, call) if bot is not None else DONE
 
 
 def keyboard(buttons: tuple[tuple[Button, ...], ...]) -> Keyboard | None:
