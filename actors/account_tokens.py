@@ -15,9 +15,9 @@ import datetime as dt
 import structlog
 import trio
 
-from dealgram.actors.amo_hosts import ForeignHostError
 from dealgram.actors.asking import REFRESH_EARLY
 from dealgram.actors.services import AccountGone, Services
+from dealgram.gateways.amo_hosts import ForeignHostError
 from dealgram.gateways.amocrm import GrantRefused, Tokens
 from dealgram.gateways.errors import GateClosed, NotSent, OutcomeUnknown, RateLimited
 from dealgram.persistence import accounts

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import jwt
 import structlog
 
-from dealgram.actors.amo_hosts import LOOPBACK, AmoHosts, ForeignHostError, host_of
 from dealgram.actors.installation import FixedToken
 from dealgram.actors.services import Services
+from dealgram.gateways.amo_hosts import LOOPBACK, AmoHosts, ForeignHostError, host_of
 from dealgram.gateways.amocrm import Account as AmoAccount
 from dealgram.gateways.amocrm import AmoCrmClient, Tokens
 from dealgram.gateways.errors import Forbidden, Unauthorised

@@ -18,10 +18,10 @@ from dealgram.actors import setup_texts
 from dealgram.actors.account_bodies import ExchangeCode, ReadGrant
 from dealgram.actors.account_orders import SetUp, order_entry
 from dealgram.actors.account_setup import fresh_steps
-from dealgram.actors.amo_hosts import host_of
 from dealgram.actors.body_parts import Body
 from dealgram.actors.grants import UnusableGrantError, read_grant
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
+from dealgram.gateways.amo_hosts import host_of
 from dealgram.gateways.amocrm import GrantRefused, Tokens
 from dealgram.gateways.errors import OutcomeUnknown
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import trio
 
-from dealgram.actors.amo_hosts import AmoHosts
 from dealgram.actors.avatars import Avatars
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
+from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.gates import Gates

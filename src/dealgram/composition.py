@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dealgram.actors.amo_hosts import AmoHosts
 from dealgram.actors.avatars import Avatars
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.installation import StoredToken
@@ -17,6 +16,7 @@ from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import KeyedLocks, Place, RepairLimits, Services
 from dealgram.connections import Gateways, utc_now
+from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, TokenProvider
 from dealgram.gateways.telegram import LimitSettings, TelegramLimits
 from dealgram.persistence import retention

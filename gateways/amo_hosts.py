@@ -1,4 +1,5 @@
-"""Which hosts are amoCRM's: the only ones that dealgram ever sends its secret or an account's tokens to.
+"""Which hosts are amoCRM's: the only ones that dealgram ever sends its secret or an account's tokens to, and the only
+ones from which it fetches what managers attach.
 
 An account's address comes from outside: from a browser's redirect, from a token's claims, from an answer. Owns the rule
 that it must lie in one of the configured domains, spoken to over HTTPS; a loopback address (the sandbox) is plain HTTP.

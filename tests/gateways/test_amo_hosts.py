@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.amo_hosts import AmoHosts, ForeignHostError, host_of
+from dealgram.gateways.amo_hosts import AmoHosts, ForeignHostError, host_of
 
 REAL = AmoHosts(("amocrm.ru", "amocrm.com", "kommo.com"))
 SANDBOX = AmoHosts(("127.0.0.1",))
