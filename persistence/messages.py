@@ -94,6 +94,17 @@ async def by_amo(db: Database, account_id: int, amo_id: str) -> Message | None:
     return None if record is None else row_of(Message, record)
 
 
+async def last_thread(db: Database, account_id: int, conversation_id: str) -> int | None:
+    """The forum topic in which the latest message of a conversation stands (1: the General topic); None: no forum."""
+    thread: int | None = await db.fetchval(
+        "SELECT thread_id FROM messages WHERE account_id = $1 AND conversation_id = $2 AND thread_id IS NOT NULL"
+        " ORDER BY created_at DESC, message_id DESC NULLS LAST LIMIT 1",
+        account_id,
+        clean(conversation_id),
+    )
+    return thread
+
+
 async def by_msgid(db: Database, account_id: int, conversation_id: str, msgid: str) -> Message | None:
     """The message by our own id of it within a conversation."""
     record = await db.fetchrow(
