@@ -9,10 +9,10 @@ import trio
 
 from dealgram.actors import account_setup, setup_texts
 from dealgram.actors.account_orders import Removed, order_entry
-from dealgram.actors.amo_hosts import ForeignHostError
 from dealgram.actors.installing import install_key, installation_entry
 from dealgram.actors.missed import repair_line
 from dealgram.actors.services import Services
+from dealgram.gateways.amo_hosts import ForeignHostError
 from dealgram.gateways.amocrm import verify_uninstall
 from dealgram.http.account_ports import (
     AccountFigures,

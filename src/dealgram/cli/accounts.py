@@ -12,7 +12,6 @@ from rich.table import Table
 
 from dealgram.account_adapter import in_order
 from dealgram.actors import connecting, setup_texts
-from dealgram.actors.amo_hosts import ForeignHostError, host_of
 from dealgram.actors.choices import AccountSettings, read_settings
 from dealgram.actors.services import Services
 from dealgram.cli.account_options import changes_of, setting_options
@@ -20,6 +19,7 @@ from dealgram.cli.context import ID, Desk, Failure, effective, open_desk, run
 from dealgram.cli.context import read_settings as read_environment
 from dealgram.composition import open_services
 from dealgram.connections import open_gateways
+from dealgram.gateways.amo_hosts import ForeignHostError, host_of
 from dealgram.persistence import accounts, bots, setup_steps
 from dealgram.persistence.records import Account, SetupStep
 
