@@ -93,7 +93,7 @@ from dealgram.gateways.telegram import (
     Update,
     parse_update,
 )
-from dealgram.persistence import bots, groups, links, messages, participants
+from dealgram.persistence import bots, groups, links, messages, participants, topics
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Group
 from dealgram.persistence.tables import Row
@@ -137,6 +137,8 @@ class GroupActor(OutboxActor):
                 row,
                 await links.for_group(self.services.db, self.account_id, self._group_id, unlinked=True),
                 await participants.for_group(self.services.db, self.account_id, self._group_id),
+                await topics.for_group(self.services.db, self.account_id, self._group_id),
+                await topics.people(self.services.db, self.account_id, self._group_id),
             )
             self._posting = Posting(self)
             self._linking = GroupLinking(self.context, self.services, self._state, self._posting)

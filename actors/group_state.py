@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dealgram.actors.plan import Policy
-from dealgram.persistence.records import ChatAlias, Group, Link, Participant
+from dealgram.actors.topics import Topics
+from dealgram.persistence.records import ChatAlias, Group, Link, Participant, Topic, TopicPerson
 from dealgram.persistence.tables import Row
 
 DIALOG_LIFE_S = 15 * 60
@@ -20,27 +21,39 @@ DIALOG_LIFE_S = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """A person was asked for a deal. ``question_id`` is the bot's message, once Telegram has accepted it."""
+    """A person was asked for a deal. ``question_id`` is the bot's message, once Telegram has accepted it; ``thread`` the
+    forum topic in which it stands; ``topic`` the one that is to be linked, None for the whole group."""
 
     user_id: int
     until: int
     question_id: int | None = None
+    thread: int | None = None
+    topic: int | None = None
 
 
 @dataclass(slots=True)
 class GroupState:
-    """A group, its deals and its people."""
+    """A group, its deals, its people and its topics."""
 
     row: Group
+    topics: Topics
     # Invariant: the linked deals stand in the order of linking.
     links: dict[int, Link] = field(default_factory=dict)
     participants: dict[int, Participant] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, row: Group, links: Iterable[Link], participants: Iterable[Participant]) -> GroupState:
+    def of(
+        cls,
+        row: Group,
+        links: Iterable[Link],
+        participants: Iterable[Participant],
+        topics: Iterable[Topic] = (),
+        topic_people: Iterable[TopicPerson] = (),
+    ) -> GroupState:
         """The state as the repositories gave it."""
         return cls(
             row=row,
+            topics=Topics.of(row.group_id, row.account_id, topics, topic_people),
             links={link.deal_id: link for link in links},
             participants={person.user_id: person for person in participants},
         )
@@ -49,8 +62,44 @@ class GroupState:
 
     @property
     def deals(self) -> tuple[int, ...]:
-        """The linked deals in the order of linking."""
+        """The linked deals in the order of linking, those of topics too."""
         return tuple(deal_id for deal_id, link in self.links.items() if link.status == "linked")
+
+    @property
+    def whole_deals(self) -> tuple[int, ...]:
+        """The deals that the group as a whole is linked to."""
+        return tuple(deal_id for deal_id in self.deals if self.links[deal_id].thread_id is None)
+
+    def own_deals(self, thread: int | None) -> tuple[int, ...]:
+        """The deals that a topic is linked to by itself."""
+        return tuple(deal for deal in self.deals if thread is not None and self.links[deal].thread_id == thread)
+
+    def deals_of(self, thread: int | None) -> tuple[int, ...]:
+        """The deals that what is said in a topic belongs to: those of the topic, if it has any of its own; else those of
+        the whole group."""
+        return self.own_deals(thread) or self.whole_deals
+
+    def linked_topic(self, deal_id: int) -> int | None:
+        """The topic that a deal is linked to by itself, or was; None if it is linked to the whole group."""
+        link = self.links.get(deal_id)
+        return link.thread_id if link is not None else None
+
+    def topic_name(self, thread: int | None) -> str | None:
+        """What a topic is called; None for the General topic, and where there is no forum."""
+        return self.topics.name(thread)
+
+    def topic_label(self, thread: int | None, deal_id: int | None) -> str:
+        """What stands before a message of a topic in the card of a deal; empty where all messages are of one topic.
+        ``deal_id`` is None for a conversation that all deals of the whole group share."""
+        name = self.topic_name(thread)
+        if name is None or (deal_id is not None and self.linked_topic(deal_id) == thread):
+            return ""
+        return f"[{name}] "
+
+    def title_in(self, deal_id: int | None) -> str:
+        """What the group is called in the card of a deal: by its title; with the topic, if that alone is linked."""
+        topic = self.topic_name(self.linked_topic(deal_id)) if deal_id is not None else None
+        return self.row.title if topic is None else f"{self.row.title} › {topic}"
 
     @property
     def present_people(self) -> tuple[Participant, ...]:
@@ -106,8 +155,9 @@ class GroupState:
         deal_state: Literal["open", "won", "lost", "deleted"] = "open",
         pipeline_id: int | None = None,
         reason: str | None = None,
+        thread: int | None = None,
     ) -> tuple[Row, ...]:
-        """Link a deal (again). ``reason``: why, if it was not a person's wish."""
+        """Link a deal (again) to the group, or to one topic of it. ``reason``: why, if it was not a person's wish."""
         link = Link(
             group_id=self.row.group_id,
             deal_id=deal_id,
@@ -118,6 +168,7 @@ class GroupState:
             deal_state=deal_state,
             pipeline_id=pipeline_id,
             reason=reason,
+            thread_id=thread,
         )
         self.links.pop(deal_id, None)
         self.links[deal_id] = link
@@ -198,12 +249,17 @@ class GroupState:
         found = {}
         for key, value in (self.row.dialog or {}).items():
             if isinstance(value, Mapping) and int(value.get("until", 0)) > now:
-                found[int(key)] = Dialog(int(key), int(value["until"]), value.get("question_id"))
+                found[int(key)] = Dialog(
+                    int(key), int(value["until"]), value.get("question_id"), value.get("thread"), value.get("topic")
+                )
         return found
 
-    def open_dialog(self, user_id: int, now: int) -> tuple[Row, ...]:
-        """Note that a person is being asked for a deal."""
-        return self._keep({**self.dialogs(now), user_id: Dialog(user_id, now + DIALOG_LIFE_S)})
+    def open_dialog(
+        self, user_id: int, now: int, *, thread: int | None = None, topic: int | None = None
+    ) -> tuple[Row, ...]:
+        """Note that a person is being asked for a deal, in which topic, and for which."""
+        dialog = Dialog(user_id, now + DIALOG_LIFE_S, thread=thread, topic=topic)
+        return self._keep({**self.dialogs(now), user_id: dialog})
 
     def asked(self, user_id: int, question_id: int, now: int) -> tuple[Row, ...]:
         """Note the bot's question, so that an answer to it is known as one."""
@@ -221,7 +277,12 @@ class GroupState:
 
     def _keep(self, dialogs: Mapping[int, Dialog]) -> tuple[Row, ...]:
         value: dict[str, Any] = {
-            str(user_id): {"until": dialog.until, "question_id": dialog.question_id}
+            str(user_id): {
+                "until": dialog.until,
+                "question_id": dialog.question_id,
+                "thread": dialog.thread,
+                "topic": dialog.topic,
+            }
             for user_id, dialog in dialogs.items()
         }
         self.row = dataclasses.replace(self.row, dialog=value or None)

@@ -12,6 +12,7 @@ from dealgram.actors import texts
 from dealgram.actors.body_parts import Author
 from dealgram.actors.describe import describe
 from dealgram.actors.names import person_id
+from dealgram.actors.topics import TopicHeard, thread_of, topic_heard
 from dealgram.gateways.telegram import Message, User
 
 TELEGRAM_ITSELF = frozenset({777000, 136817688, 1087968824})
@@ -49,6 +50,10 @@ class Incoming:
     migrate_from: int | None = None
     joined: tuple[Someone, ...] = ()
     left: Someone | None = None
+    thread: int | None = None
+    """The forum topic in which it stands (1: the General topic); None where there is no forum."""
+    topic: TopicHeard | None = None
+    """What it says about that topic."""
 
 
 def person_name(user: User) -> str:
@@ -81,6 +86,8 @@ def read_message(message: Message, bot_id: int) -> Incoming:
         migrate_from=message.migrate_from_chat_id,
         joined=tuple(someone(user) for user in message.new_chat_members if not user.is_bot),
         left=someone(left) if left is not None and not left.is_bot else None,
+        thread=thread_of(message),
+        topic=topic_heard(message),
     )
 
 

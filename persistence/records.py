@@ -311,6 +311,17 @@ class Topic(Row):
     updated_at: datetime | None = None
 
 
+@stored("topic_people", key=("group_id", "thread_id", "user_id"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPerson(Row):
+    """A person who has written in a forum topic."""
+
+    group_id: int
+    thread_id: int
+    user_id: int
+    account_id: int
+
+
 @stored("reactions", key=("account_id", "bot_id", "chat_id", "message_id", "manager"), updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction(Row):

@@ -37,6 +37,16 @@ CREATE TABLE topics (
     PRIMARY KEY (group_id, thread_id)
 );
 
+-- Who has written in which topic: their contacts come into the deals of that topic.
+CREATE TABLE topic_people (
+    group_id   bigint NOT NULL,
+    thread_id  bigint NOT NULL,
+    user_id    bigint NOT NULL,
+    account_id bigint NOT NULL,
+    shard      smallint NOT NULL,
+    PRIMARY KEY (group_id, thread_id, user_id)
+);
+
 -- Reactions of people in amoCRM to messages in Telegram: a bot has one per message, people may have several.
 CREATE TABLE reactions (
     account_id bigint NOT NULL,

@@ -48,7 +48,7 @@ from dealgram.persistence import (
     topics,
     users,
 )
-from dealgram.persistence.records import Original, Pause, Reaction, Repair, Topic
+from dealgram.persistence.records import Original, Pause, Reaction, Repair, Topic, TopicPerson
 from dealgram.persistence.tables import Clock
 
 ROWS: list[Row] = [
@@ -79,6 +79,7 @@ ROWS: list[Row] = [
     Repair(account_id=1, state="running", chats=40, compared=12, found=1, late=2, failed=3, carried_ms=4),
     Original(account_id=1, bot_id=3, chat_id=-100, message_id=8, first_text="А", text="Б", file_id="f", edits=1),
     Topic(group_id=4, thread_id=9, account_id=1, name="Доставка", is_closed=True),
+    TopicPerson(group_id=4, thread_id=9, user_id=6, account_id=1),
     Reaction(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager="u", emoji="👍"),
     Pause(account_id=1, bot_id=3, chat_id=-100, until=datetime(2100, 1, 1, tzinfo=UTC)),
 ]
@@ -118,6 +119,8 @@ async def read(db, row):
             return await originals.get(db, 1, 3, -100, 8)
         case Topic():
             return (await topics.for_group(db, 1, 4))[0]
+        case TopicPerson():
+            return (await topics.people(db, 1, 4))[0]
         case Reaction():
             return (await reactions.for_message(db, 1, 3, -100, 8))[0]
         case Pause():
