@@ -27,7 +27,16 @@ from dealgram.gateways.transport import HttpTransport
 DEADLINE_S = 60.0
 """Seconds for one call: Telegram itself holds a message up to 10 s in a group with slow mode."""
 
-_READS = ("get", "answerCallbackQuery", "set", "deleteWebhook", "deleteMessage", "edit", "leaveChat")
+_READS = (
+    "get",
+    "answerCallbackQuery",
+    "set",
+    "sendChatAction",
+    "deleteWebhook",
+    "deleteMessage",
+    "edit",
+    "leaveChat",
+)
 """Methods (or beginnings of their names) that may be repeated: doing them twice is doing them once."""
 
 last_result: ContextVar[bytes | None] = ContextVar("last_result", default=None)

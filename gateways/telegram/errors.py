@@ -1,7 +1,7 @@
 """What the Bot API refuses, told apart by what it means for the message, the chat or the bot.
 
-The texts are those of the real server (telegram-facts §1.8). They are matched as substrings, because any method may
-return any error: an unknown 400 is permanent for this message, not for the chat.
+What its texts mean stands in ``reasons``. Any method may return any error, so an unknown 400 is permanent for this
+message, not for the chat (telegram-facts §1.8).
 """
 
 # ruff: noqa: N818 - the names say what happened
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import msgspec
 
-from dealgram.gateways.errors import GatewayError, Refused, Unauthorised
+from dealgram.gateways.errors import GatewayError, RateLimited, Refused, Unauthorised
 from dealgram.gateways.refusals import refusal
+from dealgram.gateways.telegram.reasons import BLOCKED, CHAT_GONE, reason_of, slow_mode_s
 from dealgram.gateways.transport import Answer
 from dealgram.runtime import Transient
 
@@ -43,43 +44,7 @@ class IntakeConflict(GatewayError, Transient):
         self.reason = reason
 
 
-# (substring in lower case, reason, class); the first match counts.
-_REASONS: tuple[tuple[str, str, type[Refused]], ...] = (
-    ("bot was blocked by the user", "blocked", BotBlocked),
-    ("can't initiate conversation", "never_started", BotBlocked),
-    ("user is deactivated", "deactivated", ChatGone),
-    ("bot was kicked", "kicked", ChatGone),
-    ("bot is not a member", "not_member", ChatGone),
-    ("group chat was deleted", "chat_deleted", ChatGone),
-    ("chat not found", "chat_not_found", ChatGone),
-    ("group chat was upgraded", "upgraded", ChatGone),
-    ("message thread not found", "thread_not_found", Refused),
-    ("message to be replied not found", "reply_not_found", Refused),
-    ("replied message not found", "reply_not_found", Refused),
-    ("message is not modified", "not_modified", Refused),
-    ("message to edit not found", "message_not_found", Refused),
-    ("message to delete not found", "message_not_found", Refused),
-    ("message can't be edited", "not_editable", Refused),
-    ("message can't be deleted", "not_deletable", Refused),
-    ("query is too old", "query_too_old", Refused),
-    ("message is too long", "too_long", Refused),
-    ("file is too big", "file_too_big", Refused),
-    ("message text is empty", "empty", Refused),
-    ("can't parse entities", "bad_entities", Refused),
-    ("inline keyboard button", "bad_buttons", Refused),
-    ("button_url_invalid", "bad_buttons", Refused),
-    ("button_data_invalid", "bad_buttons", Refused),
-    ("button_type_invalid", "bad_buttons", Refused),
-    ("reply_markup_too_long", "bad_buttons", Refused),
-    ("reply_markup_invalid", "bad_buttons", Refused),
-    ("topic_closed", "topic_closed", Refused),
-    ("topic_deleted", "thread_not_found", Refused),
-    ("chat_restricted", "chat_restricted", Refused),
-    ("chat_write_forbidden", "no_rights", Refused),
-    ("not enough rights", "no_rights", Refused),
-    ("have no rights", "no_rights", Refused),
-    ("need administrator rights", "no_rights", Refused),
-)
+_UNSAID = {413: "Request Entity Too Large"}  # answered by the server's front, without a body of the Bot API
 
 
 class _Parameters(msgspec.Struct):
@@ -116,8 +81,8 @@ def telegram_refusal(answer: Answer, *, operation: str, repeatable: bool) -> Gat
     if status == 409:
         reason = "webhook_active" if "webhook" in description.lower() else "other_poller"
         return IntakeConflict(description or "HTTP 409", reason=reason, operation=operation)
-    if status in (400, 403):
-        return _known_refusal(description, status, operation)
+    if status in (400, 403, 413, 420):
+        return _known_refusal(description or _UNSAID.get(status, ""), status, operation)
     return refusal(
         Answer(status=status, headers=answer.headers, body=answer.body),
         service=SERVICE,
@@ -128,12 +93,21 @@ def telegram_refusal(answer: Answer, *, operation: str, repeatable: bool) -> Gat
     )
 
 
-def _known_refusal(description: str, status: int, operation: str) -> Refused:
-    lower = description.lower()
-    for part, reason, kind in _REASONS:
-        if part in lower:
-            return kind(description, service=SERVICE, operation=operation, code=status, reason=reason)
-    # A 403 that we do not know is about the chat; a 400 only about this message.
-    kind = ChatGone if status == 403 else Refused
-    reason = "forbidden" if status == 403 else ""
-    return kind(description or f"HTTP {status}", service=SERVICE, operation=operation, code=status, reason=reason)
+def _known_refusal(description: str, status: int, operation: str) -> GatewayError:
+    if (wait_s := slow_mode_s(description)) is not None:
+        return RateLimited(description, service=SERVICE, operation=operation, retry_after_s=wait_s)
+    reason = reason_of(description)
+    if reason in BLOCKED:
+        kind: type[Refused] = BotBlocked
+    elif reason in CHAT_GONE or (status == 403 and not reason):
+        # A 403 that we do not know is about the chat; a 400 only about this message.
+        kind = ChatGone
+    else:
+        kind = Refused
+    return kind(
+        description or f"HTTP {status}",
+        service=SERVICE,
+        operation=operation,
+        code=status,
+        reason=reason or ("forbidden" if status == 403 else ""),
+    )

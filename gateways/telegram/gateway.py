@@ -25,6 +25,7 @@ from telegram import (
     InlineKeyboardMarkup,
     LinkPreviewOptions,
     MessageEntity,
+    ReactionTypeEmoji,
     ReplyParameters,
 )
 from telegram.constants import ParseMode
@@ -34,6 +35,7 @@ from dealgram.gateways.telegram.bot import CarriedError, TransportRequest, TrioB
 from dealgram.gateways.telegram.errors import SERVICE
 from dealgram.gateways.telegram.replies import (
     ChatInfo,
+    CustomEmoji,
     File,
     Me,
     Member,
@@ -221,6 +223,36 @@ class BotCalls:
         except Refused as refused:
             if refused.reason != "message_not_found":
                 raise
+
+    async def set_reaction(self, chat_id: int, message_id: int, emoji: str | None) -> None:
+        """Sets the bot's one reaction to a message, None takes it off. Of an album it comes to stand on the first item.
+
+        Raises:
+            Refused: reason "reaction_invalid" (no such reaction, or not in this chat), "message_not_found" and others.
+        """
+        reaction = [ReactionTypeEmoji(emoji)] if emoji else []
+        await _call("setMessageReaction", lambda: self._bot.set_message_reaction(chat_id, message_id, reaction), object)
+
+    async def send_chat_action(self, chat_id: int, action: str, thread: int | None = None) -> None:
+        """Shows the bot as doing something ("typing", …) for up to 5 seconds, or until its next message comes.
+
+        Args:
+            thread: the forum topic; other than a send, this call knows the General topic by its number.
+        """
+        await _call(
+            "sendChatAction",
+            lambda: self._bot.send_chat_action(chat_id, action, message_thread_id=thread),
+            object,
+        )
+
+    async def get_custom_emoji(self, custom_emoji_id: str) -> str | None:
+        """The ordinary emoji that a custom one stands for; None for one that Telegram does not know (any more)."""
+        found = await _call(
+            "getCustomEmojiStickers",
+            lambda: self._bot.get_custom_emoji_stickers([custom_emoji_id]),
+            list[CustomEmoji],
+        )
+        return found[0].emoji or None if found else None
 
     async def answer_callback(self, callback_id: str, text: str | None = None, *, alert: bool = False) -> None:
         """Ends the waiting of a pressed button, with up to 200 characters to show. Too late is no error: the person

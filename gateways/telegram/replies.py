@@ -71,6 +71,12 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     file_path: str | None = None
 
 
+class CustomEmoji(msgspec.Struct, frozen=True, kw_only=True):
+    """A custom emoji, and the ordinary one that it stands for (Bot API: Sticker)."""
+
+    emoji: str = ""
+
+
 class _ChatPhoto(msgspec.Struct, frozen=True, kw_only=True):
     small_file_id: str
 

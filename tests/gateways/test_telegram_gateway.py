@@ -102,6 +102,21 @@ CALLS = {
             "reply_markup": {"inline_keyboard": [[{"text": "Сайт", "url": "https://x.ru/"}]]},
         },
     ),
+    "setMessageReaction": (
+        lambda b: b.set_reaction(-1001, 77, "🔥"),
+        True,
+        {"chat_id": -1001, "message_id": 77, "reaction": [{"type": "emoji", "emoji": "🔥"}]},
+    ),
+    "sendChatAction": (
+        lambda b: b.send_chat_action(-1001, "typing", thread=1),
+        True,
+        {"chat_id": -1001, "action": "typing", "message_thread_id": 1},
+    ),
+    "getCustomEmojiStickers": (
+        lambda b: b.get_custom_emoji("5368324170671202286"),
+        [{"file_id": "f", "type": "custom_emoji", "emoji": "👍"}],
+        {"custom_emoji_ids": ["5368324170671202286"]},
+    ),
     "deleteMessage": (lambda b: b.delete_message(-1001, 77), True, {"chat_id": -1001, "message_id": 77}),
     "answerCallbackQuery": (
         lambda b: b.answer_callback("5", "Готово", alert=True),
@@ -184,6 +199,24 @@ async def test_answers_are_typed(server, bot):
     assert [one.is_admin for one in results["getChatAdministrators"]] == [True]
     assert (results["getWebhookInfo"].url, results["getWebhookInfo"].pending_update_count) == ("https://other/", 3)
     assert results["leaveChat"] is None
+    assert results["getCustomEmojiStickers"] == "👍"
+
+
+async def test_a_reaction_is_taken_off_with_an_empty_list(server, bot):
+    ok(server, True)
+    await bot.set_reaction(-1001, 77, None)
+    assert server.seen[0].json == {"chat_id": -1001, "message_id": 77, "reaction": []}
+
+
+async def test_an_action_outside_of_topics_names_none(server, bot):
+    ok(server, True)
+    await bot.send_chat_action(9001, "typing")
+    assert server.seen[0].json == {"chat_id": 9001, "action": "typing"}
+
+
+async def test_a_custom_emoji_that_telegram_does_not_know_stands_for_none(server, bot):
+    ok(server, [])
+    assert await bot.get_custom_emoji("1") is None
 
 
 async def test_a_plain_text_carries_nothing_else(server, bot):
@@ -235,6 +268,8 @@ FORBIDDEN = "Forbidden: bot was kicked from the supergroup chat"
         (400, "Bad Request: TOPIC_CLOSED", Refused, "topic_closed"),
         (400, "Bad Request: CHAT_RESTRICTED", Refused, "chat_restricted"),
         (400, "Bad Request: can't parse entities: x", Refused, "bad_entities"),
+        (400, "Bad Request: REACTION_INVALID", Refused, "reaction_invalid"),
+        (400, "Bad Request: message to react not found", Refused, "message_not_found"),
         (400, "Bad Request: something new", Refused, ""),
         (413, "Request Entity Too Large", Refused, ""),
         (401, "Unauthorized", Unauthorised, None),
