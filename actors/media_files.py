@@ -16,7 +16,7 @@ import trio
 from dealgram.actors.media_links import BadLinkError, MediaLink, MediaLinks
 from dealgram.actors.registry import BotInfo, Registry
 from dealgram.gateways.errors import GatewayError, NotFound, Refused
-from dealgram.gateways.telegram import SIZE_LIMIT, Download, TelegramFiles, TelegramGateway
+from dealgram.gateways.telegram import Download, FileLimits, TelegramFiles, TelegramGateway
 
 PATH_GOOD_FOR_S = 1800.0
 _REMEMBERED = 5000
@@ -57,12 +57,14 @@ class MediaFiles:
         registry: Registry,
         telegram: TelegramGateway,
         files: TelegramFiles,
+        limits: FileLimits,
         now_s: Callable[[], float],
     ) -> None:
         self._links = links
         self._registry = registry
         self._telegram = telegram
         self._files = files
+        self._limits = limits
         self._now_s = now_s
         self._places: OrderedDict[tuple[int, str], _Place] = OrderedDict()
 
@@ -98,7 +100,7 @@ class MediaFiles:
             place = await self._place(bot, link)
             download = await self._files.download(bot.token, place.path)
         size = download.size if download.size is not None else place.size
-        if size is not None and size > SIZE_LIMIT:
+        if size is not None and size > self._limits.download:
             download.close()
             raise MediaRefusedError("too_large")
         return OpenFile(link=link, size=size, download=download)
@@ -111,7 +113,7 @@ class MediaFiles:
         file = await self._telegram.bot(bot.token).get_file(link.file_id)
         if file.file_path is None:
             raise MediaRefusedError("gone")
-        if file.file_size is not None and file.file_size > SIZE_LIMIT:
+        if file.file_size is not None and file.file_size > self._limits.download:
             raise MediaRefusedError("too_large")
         place = _Place(file.file_path, file.file_size, trio.current_time() + PATH_GOOD_FOR_S)
         self._places[key] = place

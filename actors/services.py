@@ -16,7 +16,7 @@ from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.gates import Gates
-from dealgram.gateways.telegram import TelegramGateway, TelegramLimits
+from dealgram.gateways.telegram import FileLimits, TelegramGateway, TelegramLimits
 from dealgram.persistence.database import Database
 from dealgram.persistence.journal import Journal
 from dealgram.persistence.secret_box import SecretBox
@@ -104,6 +104,8 @@ class Services:
     groups: GroupDirectory
     telegram: TelegramGateway
     limits: TelegramLimits
+    file_limits: FileLimits
+    """How large files may be, both ways."""
     gates: Gates
     """In front of amoCRM; the clients go through them by themselves."""
     amojo: AmojoClient

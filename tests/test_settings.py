@@ -230,3 +230,16 @@ def test_a_data_folder_that_is_a_file_stops_the_start(tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(SettingsError, match="DEALGRAM_DATA_DIR"):
         load_settings().encryption_keys()
+
+
+def test_large_files_go_through_a_server_of_ones_own_alone(monkeypatch):
+    monkeypatch.setenv("DEALGRAM_SANDBOX", "off")
+    assert not load_settings().large_files
+    text = refusal(monkeypatch, TELEGRAM_LARGE_FILES="true")
+    assert "DEALGRAM_TELEGRAM_API_URL is missing" in text
+    text = refusal(monkeypatch, TELEGRAM_FILES_DIR="/srv/files", TELEGRAM_LARGE_FILES="")
+    assert "DEALGRAM_TELEGRAM_API_URL is missing" in text
+    monkeypatch.setenv("DEALGRAM_TELEGRAM_API_URL", "http://127.0.0.1:8081")
+    assert load_settings().large_files
+    monkeypatch.setenv("DEALGRAM_TELEGRAM_LARGE_FILES", "false")
+    assert not load_settings().large_files

@@ -2,7 +2,8 @@
 
 from dealgram.gateways.telegram.content import Chat, Entity, InlineKey, InlineKeyboard, Origin, Reaction, User
 from dealgram.gateways.telegram.errors import BotBlocked, ChatGone, ChatMigrated, IntakeConflict
-from dealgram.gateways.telegram.files import SIZE_LIMIT, Download, TelegramFiles
+from dealgram.gateways.telegram.file_limits import CLOUD, OWN_SERVER, FileLimits
+from dealgram.gateways.telegram.files import Download, TelegramFiles
 from dealgram.gateways.telegram.gateway import AskReply, BotCalls, Key, Keyboard, TelegramGateway, bot_id_of
 from dealgram.gateways.telegram.intake import PollingPool
 from dealgram.gateways.telegram.limits import LimitSettings, TelegramLimits
@@ -26,7 +27,8 @@ from dealgram.gateways.telegram.updates import (
 
 __all__ = [
     "ALLOWED_UPDATES",
-    "SIZE_LIMIT",
+    "CLOUD",
+    "OWN_SERVER",
     "AskReply",
     "BadUpdate",
     "BotBlocked",
@@ -38,6 +40,7 @@ __all__ = [
     "ChatMigrated",
     "Download",
     "Entity",
+    "FileLimits",
     "InlineKey",
     "InlineKeyboard",
     "IntakeConflict",

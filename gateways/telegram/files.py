@@ -1,7 +1,7 @@
 """Downloads of Telegram files, part by part: the token of the bot stays on this side.
 
 A download runs in a task of `TelegramFiles`, whoever reads it; it ends when it is read to its end, when its reader
-closes it, or when neither side moves for a while. The Bot API serves files of at most 20 MB (telegram-facts).
+closes it, or when neither side moves for a while. How large files may be stands in `file_limits`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from dealgram.gateways.telegram.errors import SERVICE
 from dealgram.gateways.transport import Answer, HttpTransport
 
 log = structlog.get_logger(__name__)
-
-SIZE_LIMIT = 20 * 1024 * 1024
-"""Bytes; what getFile refuses beyond."""
 
 _ANSWER_DEADLINE_S = 20.0
 _IDLE_S = 30.0

@@ -96,6 +96,7 @@ async def open_services(
             groups=GroupDirectory(db, journal),
             telegram=gateways.telegram,
             limits=TelegramLimits(limits or LimitSettings()),
+            file_limits=gateways.file_limits,
             gates=gateways.gates,
             amojo=gateways.amojo,
             oauth=gateways.oauth,

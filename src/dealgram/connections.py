@@ -19,7 +19,7 @@ from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmojoClient
 from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.gates import CONNECTIONS, Gates
-from dealgram.gateways.telegram import PollingPool, TelegramFiles, TelegramGateway
+from dealgram.gateways.telegram import CLOUD, OWN_SERVER, FileLimits, PollingPool, TelegramFiles, TelegramGateway
 from dealgram.gateways.transport import HttpTransport, Upstream
 from dealgram.persistence import embedded
 from dealgram.persistence.database import Database
@@ -62,6 +62,7 @@ class Gateways:
 
     telegram: TelegramGateway
     files: TelegramFiles
+    file_limits: FileLimits
     polling: PollingPool
     amojo: AmojoClient
     oauth: OAuthClient
@@ -98,6 +99,7 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
             files=await stack.enter_async_context(
                 TelegramFiles.open(await connect("telegram-files"), settings.telegram_api_url)
             ),
+            file_limits=OWN_SERVER if settings.large_files else CLOUD,
             polling=await stack.enter_async_context(
                 PollingPool.open(Upstream(name="telegram-polling"), settings.telegram_api_url)
             ),

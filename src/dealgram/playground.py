@@ -61,6 +61,8 @@ def in_sandbox(settings: Settings, *, telegram_port: int | None = None, amocrm_p
             "data_dir": settings.data_dir / "sandbox",
             "database_url": None,
             "telegram_api_url": f"http://127.0.0.1:{telegram}",
+            "telegram_large_files": False,  # the simulator keeps to the limits of Telegram's own server
+            "telegram_files_dir": None,
             "amojo_url": f"http://127.0.0.1:{amocrm}",
             "amojo_channel_id": CHANNEL.id,
             "amojo_channel_secret": SecretStr(CHANNEL.secret),

@@ -181,6 +181,7 @@ class Service:
             self.services.registry,
             self.gateways.telegram,
             self.gateways.files,
+            self.gateways.file_limits,
             time.time,
         )
 

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     )
 
     telegram_api_url: str = Field(_OFFICIAL_TELEGRAM, description="Bot API server.")
+    telegram_large_files: bool | None = Field(
+        None, description="Files up to 2000 MB both ways; by default with a Bot API server of one's own (--local)."
+    )
+    telegram_files_dir: Path | None = Field(
+        None, description="Folder of a Bot API server that runs with --local, as this service sees it."
+    )
     intake: Literal["polling", "webhook"] = Field(
         "polling", description="How Telegram's updates come in; webhook needs the public address."
     )
@@ -141,6 +147,13 @@ class Settings(BaseSettings):
         return self.sandbox == "on" or (self.sandbox == "auto" and self.amojo_channel_id is None)
 
     @property
+    def large_files(self) -> bool:
+        """Whether the Bot API server carries large files: by default any that is not Telegram's own."""
+        if self.telegram_large_files is None:
+            return self.telegram_api_url != _OFFICIAL_TELEGRAM
+        return self.telegram_large_files
+
+    @property
     def oauth_redirect_uri(self) -> str | None:
         """The redirect address that amoCRM knows for this integration."""
         if self.amocrm_redirect_uri is None and self.public_url is not None:
@@ -176,10 +189,10 @@ class Settings(BaseSettings):
             raise SettingsError(f"The key file {path} does not hold a key; restore it from a backup.")
         return (key,)
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "telegram_files_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("log_level", "log_format", "intake", "sandbox", mode="before")
     @classmethod
@@ -297,6 +310,10 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"{_variable('amocrm_redirect_uri')} is missing: the integration needs it (or {_variable('public_url')})."
     if given["database_url"] and not settings.secret_keys:
         yield f"{_variable('secret_keys')} is missing: {_variable('database_url')} needs it; make one with: {_NEW_KEY}"
+    if settings.telegram_api_url == _OFFICIAL_TELEGRAM and not settings.sandbox_enabled:
+        for name in ("telegram_large_files", "telegram_files_dir"):
+            if getattr(settings, name):
+                yield f"{_variable('telegram_api_url')} is missing: {_variable(name)} is of a server of one's own."
     if settings.intake == "webhook":
         if settings.public_url is None:
             yield f"{_variable('public_url')} is missing: {_variable('intake')}=webhook needs a public address."
