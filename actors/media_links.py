@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +22,13 @@ import msgspec
 VERSION = b"\x01"
 LONGEST = 2048
 """Characters of the longest link that is looked at."""
+LONGEST_NAME = 120
+"""Characters of a file's name that go into its link."""
+DAY_S = 86_400
 
+OCTETS = "application/octet-stream"
+
+_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9][a-z0-9.+_-]{0,99}")
 _SIGNATURE_BYTES = 16
 _PURPOSE = b"dealgram media links, version 1"
 
@@ -32,7 +39,7 @@ class MediaLink(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     account_id: int
     bot_id: int
     file_id: str
-    content_type: str = "application/octet-stream"
+    content_type: str = OCTETS
     file_name: str = ""
     expires_at: int = 0
 
@@ -51,16 +58,34 @@ _decoder = msgspec.msgpack.Decoder(MediaLink)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MediaLinks:
-    """Signs and verifies. ``address`` gives our public address; None where nobody can reach us (yet)."""
+    """Signs and verifies. ``address`` gives our public address; None where nobody can reach us (yet). ``days``: how
+    long links to files of messages stay good; 0 for ever."""
 
     keys: tuple[bytes, ...]
     address: Callable[[], str | None]
+    days: int = 0
 
     @classmethod
-    def of(cls, secret_keys: Sequence[str], address: Callable[[], str | None]) -> MediaLinks:
+    def of(cls, secret_keys: Sequence[str], address: Callable[[], str | None], days: int = 0) -> MediaLinks:
         """With keys of their own, derived from the service's secret keys (newest first)."""
         keys = (hmac.new(key.strip().encode(), _PURPOSE, hashlib.sha256).digest() for key in secret_keys)
-        return cls(tuple(keys), address)
+        return cls(tuple(keys), address, days)
+
+    def file_url(self, link: MediaLink, now_s: float) -> str | None:
+        """The address of a message's file; None without a public address.
+
+        Its life ends with a day, so whoever asks again on the same day gets the same address. Name and type may be
+        what a stranger's app said: a very long name loses its middle, never its ending, and what is no type is an
+        octet stream.
+        """
+        name = link.file_name.encode(errors="replace").decode()
+        if len(name) > LONGEST_NAME:
+            name = f"{name[: LONGEST_NAME - 21]}…{name[-20:]}"
+        kind = link.content_type.partition(";")[0].strip().lower()
+        if not _TYPE.fullmatch(kind):
+            kind = OCTETS
+        end = (int(now_s) // DAY_S + 1 + self.days) * DAY_S if self.days else 0
+        return self.url(msgspec.structs.replace(link, file_name=name, content_type=kind, expires_at=end))
 
     def url(self, link: MediaLink) -> str | None:
         """The address of a file; None without a public address. The same link always has the same address."""

@@ -11,6 +11,7 @@ import trio
 
 from dealgram.actors.avatars import Avatars
 from dealgram.actors.group_directory import GroupDirectory
+from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
@@ -118,6 +119,8 @@ class Services:
     """Makes a REST client for a base URL with tokens that are not (yet) an account's own."""
     hosts: AmoHosts
     avatars: Avatars
+    media_links: MediaLinks
+    """Makes the addresses under which amoCRM fetches files of messages from us: `MediaLinks.file_url`."""
     place: Place
     repair: RepairLimits = RepairLimits()
 

@@ -86,13 +86,15 @@ async def open_services(
         return StoredToken(db, box, account_id)
 
     place = Place(settings.public_url)
+    links = MediaLinks.of(settings.encryption_keys(), lambda: place.public_url, settings.media_link_days)
     async with Journal.open(db, on_accepted=on_accepted) as journal:
         yield Services(
             db=db,
             journal=journal,
             box=box,
             registry=registry,
-            avatars=Avatars(gateways.telegram, MediaLinks.of(settings.encryption_keys(), lambda: place.public_url)),
+            avatars=Avatars(gateways.telegram, links),
+            media_links=links,
             groups=GroupDirectory(db, journal),
             telegram=gateways.telegram,
             limits=TelegramLimits(limits or LimitSettings()),

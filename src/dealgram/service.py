@@ -32,7 +32,6 @@ from dealgram.actors.installing import InstallationActor
 from dealgram.actors.intake import Intake
 from dealgram.actors.mailing import MailingActor
 from dealgram.actors.media_files import MediaFiles
-from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.names import read_bot_key
 from dealgram.actors.outbox import LookAgain, OutboxActor, TryAgain
 from dealgram.actors.polling import Pollers
@@ -177,7 +176,7 @@ class Service:
 
     def _media(self) -> MediaFiles:
         return MediaFiles(
-            MediaLinks.of(self.settings.encryption_keys(), lambda: self.services.public_url),
+            self.services.media_links,
             self.services.registry,
             self.gateways.telegram,
             self.gateways.files,

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     telegram_files_dir: Path | None = Field(
         None, description="Folder of a Bot API server that runs with --local, as this service sees it."
     )
+    media_link_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        365, description="Days for which amoCRM's links to files of messages stay good; 0: for ever."
+    )
     intake: Literal["polling", "webhook"] = Field(
         "polling", description="How Telegram's updates come in; webhook needs the public address."
     )

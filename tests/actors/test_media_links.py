@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.media_links import BadLinkError, MediaLink, MediaLinks
+from dealgram.actors.media_links import DAY_S, LONGEST, LONGEST_NAME, OCTETS, BadLinkError, MediaLink, MediaLinks
 
 OLD, NEW = "old-key", "new-key"
 
@@ -88,6 +89,56 @@ def test_a_link_has_one_address_and_none_where_nobody_can_reach_us():
     assert LINKS.url(LINK) == f"https://dealgram.example/media/{LINKS.sign(LINK)}"
     assert LINKS.url(LINK) == LINKS.url(LINK)
     assert MediaLinks.of([OLD], nowhere).url(LINK) is None
+
+
+def file_link(now_s: float = 0, days: int = 30, **parts) -> MediaLink:
+    """What a link to a file of a message stands for."""
+    url = MediaLinks.of([NEW], lambda: "https://us.example", days).file_url(
+        msgspec.structs.replace(LINK, **parts), now_s
+    )
+    name = url.removeprefix("https://us.example/media/")
+    assert len(name) <= LONGEST
+    return LINKS.verify(name, now_s)
+
+
+@given(st.floats(0, 4e9), st.integers(1, 3650))
+def test_a_file_is_good_for_its_days_and_less_than_one_more(now_s, days):
+    end = file_link(now_s, days).expires_at
+    assert days * DAY_S < end - int(now_s) <= (days + 1) * DAY_S
+    assert file_link(now_s // DAY_S * DAY_S, days).expires_at == end
+
+
+def test_without_days_a_file_stays_good_for_ever():
+    assert file_link(1e9, 0).expires_at == 0
+
+
+@given(st.text(max_size=400))
+def test_a_name_keeps_its_ending_and_a_link_its_length(name):
+    kept = file_link(file_name=name, file_id="A" * 200).file_name
+    assert len(kept) <= LONGEST_NAME
+    assert kept[-20:] == name[-20:]
+
+
+def test_a_name_that_is_no_text_does_no_harm():
+    assert file_link(file_name="a\ud800.jpg").file_name == "a?.jpg"
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("image/jpeg", "image/jpeg"),
+        ("IMAGE/PNG", "image/png"),
+        ("text/plain; charset=utf-8", "text/plain"),
+        ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",) * 2,
+        ("", OCTETS),
+        ("image", OCTETS),
+        ("image/jpeg\r\nSet-Cookie: a=b", OCTETS),
+        ("картинка/png", OCTETS),
+        ("a/" + "b" * 500, OCTETS),
+    ],
+)
+def test_a_type_that_is_none_is_an_octet_stream(said, taken):
+    assert file_link(content_type=said).content_type == taken
 
 
 def test_keys_show_nowhere():
