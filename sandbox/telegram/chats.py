@@ -10,7 +10,7 @@ from dealgram.sandbox.telegram.files import Files
 from dealgram.sandbox.telegram.methods import ChatCall, Method
 from dealgram.sandbox.telegram.world import Json, Member, SimBot
 
-_PERMISSIONS = (
+PERMISSIONS = (
     "can_send_messages",
     "can_send_audios",
     "can_send_documents",
@@ -62,7 +62,9 @@ class Chats:
         if photo is not None:
             full["photo"] = photo
         if chat.kind != "private":
-            full["permissions"] = dict.fromkeys(_PERMISSIONS, True)
+            full["permissions"] = {name: name not in chat.forbidden for name in PERMISSIONS}
+        if chat.slow_mode_s:
+            full["slow_mode_delay"] = chat.slow_mode_s
         return full
 
     def get_member(self, bot: SimBot, call: GetChatMember) -> Json:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.telegram.events import ChangeEvent, EventKind, Feed
+from dealgram.sandbox.telegram.file_store import FileStore
+from dealgram.sandbox.telegram.media import Media
 from dealgram.sandbox.telegram.messages import Stored, store, take_number
 from dealgram.sandbox.telegram.updates import CALLBACK_RETENTION_S, RETENTION_S, UpdateQueue, lane_id
 from dealgram.sandbox.telegram.visibility import sees
@@ -49,6 +51,7 @@ class Cloud:
     ) -> None:
         self.now = now
         self.world = World(rng)
+        self.files = FileStore()
         self.feed = Feed()
         self.queues: dict[int, UpdateQueue] = {}
         self.presses: OrderedDict[str, Press] = OrderedDict()
@@ -79,21 +82,27 @@ class Cloud:
         sender: Party,
         content: Json,
         *,
+        media: Media | None = None,
+        about: Json | None = None,
+        identity: SimChat | None = None,
+        elsewhere: Stored | None = None,
         reply_to: Stored | None = None,
         quote: Json | None = None,
         topic: Stored | None = None,
         markup: Json | None = None,
-        anonymous: bool = False,
         service: bool = False,
     ) -> Stored:
-        """Puts a message into a chat and tells the bots that may see it."""
+        """Puts a message into a chat and tells the bots that may see it (see `Stored` for the parts)."""
         message = Stored(
             chat=chat,
             number=take_number(chat),
             date=self.date,
             sender=sender,
             content=content,
-            anonymous=anonymous,
+            media=media,
+            about=about or {},
+            identity=identity,
+            elsewhere=elsewhere,
             service=service,
             reply_to=reply_to,
             quote=quote,
@@ -103,17 +112,25 @@ class Cloud:
         store(chat, message, self.history_cap)
         if isinstance(sender, SimBot) and not service:
             chat.last_bot_to_speak = sender.id
-        self._announce("message", message)
+        self._announce("channel_post" if chat.kind == "channel" else "message", message)
         self._show("message", message)
         return message
 
-    def edit(self, message: Stored, content: Json, markup: Json | None) -> None:
-        """Replaces a message's content; also with the same content, as Telegram does at times (telegram-facts §1.6)."""
+    def edit(self, message: Stored, content: Json, markup: Json | None, *, media: Media | None = None) -> None:
+        """Replaces a message's content; also with the same content, as Telegram does at times (telegram-facts §1.6).
+
+        Without `media` its file stays.
+        """
         message.content = content
+        message.media = media or message.media
         message.markup = markup
         message.edit_date = self.date
-        self._announce("edited_message", message)
+        self._announce("edited_channel_post" if message.chat.kind == "channel" else "edited_message", message)
         self._show("edited", message)
+
+    def new_album(self) -> str:
+        """A media_group_id."""
+        return str(self._rng.randrange(10**16, 10**17))
 
     def delete(self, message: Stored) -> None:
         """Takes a message away from everybody. Bots are never told (telegram-facts §1.6)."""
@@ -207,35 +224,38 @@ class Cloud:
                 new.members[member.party.id].status = "left"
                 self.set_status(chat, member.party, "left", by)
                 self.set_status(new, member.party, status, by)
-        self.post(new, by, {"migrate_from_chat_id": chat.id}, anonymous=True, service=True)
+        self.post(new, by, {"migrate_from_chat_id": chat.id}, identity=new, service=True)
         self._publish("chat", chat_id=new.id, data=new.as_chat())
         return new
 
-    def react(self, message: Stored, person: SimUser, reactions: list[Json]) -> None:
-        """Replaces a person's reactions; only admin bots that asked for them are told."""
+    def react(self, message: Stored, person: SimUser, reactions: list[Json], *, actor: SimChat | None = None) -> None:
+        """Replaces a person's reactions, or those of the chat that an anonymous person acts for.
+
+        Only bots that asked for them are told, in groups only administrators (Bot API: Update.message_reaction).
+        """
         chat = message.chat
-        before = message.reactions.get(person.id, [])
-        message.reactions[person.id] = reactions
+        party_id = person.id if actor is None else actor.id
+        who: Json = {"user": person.as_user()} if actor is None else {"actor_chat": actor.as_chat()}
+        before = message.reactions.get(party_id, [])
+        message.reactions[party_id] = reactions
         for viewer in chat.bots():
             bot = viewer.party
             known_as = message.id_for(bot) if isinstance(bot, SimBot) else None
             if known_as is None or not isinstance(bot, SimBot):
                 continue
             if viewer.status == "administrator" or chat.kind == "private":
-                change = {
-                    "chat": chat.as_chat(),
-                    "message_id": known_as,
-                    "user": person.as_user(),
-                    "date": self.date,
-                    "old_reaction": before,
-                    "new_reaction": reactions,
-                }
+                change = {"chat": chat.as_chat(), "message_id": known_as, "date": self.date} | who
+                change |= {"old_reaction": before, "new_reaction": reactions}
                 self.push(bot, "message_reaction", change, chat_id=chat.id, user_id=person.id)
+        self.show_reactions(message, party_id, reactions)
+
+    def show_reactions(self, message: Stored, party_id: int, reactions: list[Json]) -> None:
+        """Lets those who look on see the reactions of one party."""
         self._publish(
             "reaction",
-            chat_id=chat.id,
-            bot_id=chat.bot_id,
-            data={"message_id": message.number, "user_id": person.id, "reactions": reactions},
+            chat_id=message.chat.id,
+            bot_id=message.chat.bot_id,
+            data={"message_id": message.number, "user_id": party_id, "reactions": reactions},
         )
 
     def press(self, message: Stored, person: SimUser, data: str) -> Press:
@@ -261,8 +281,9 @@ class Cloud:
         press.answer = answer
         self._publish("answer", chat_id=press.message.chat.id, bot_id=press.bot.id, data={"id": press.id, **answer})
 
-    def act(self, chat: SimChat, bot: SimBot, action: str) -> None:
+    def act(self, chat: SimChat, bot: SimBot, action: str, thread: int | None = None) -> None:
         """ "typing" and the like."""
+        chat.actions.append((thread, action))
         self._publish("action", chat_id=chat.id, bot_id=bot.id, data={"action": action, "user": bot.as_user()})
 
     def show_chat(self, chat: SimChat) -> None:

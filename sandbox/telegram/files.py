@@ -1,22 +1,25 @@
-"""Files of the simulated Telegram: pictures of people and groups, and how bots fetch them.
+"""Files of the simulated Telegram as bots fetch them, and the pictures of people and groups.
 
 Owns `getUserProfilePhotos`, `getFile` and `/file/bot<token>/<path>`. As in real life a file id is good for one bot
 only and names the same file for ever (a group's picture: until it is changed), getFile gives a path that lives for an
-hour, a person may hide their pictures from bots, and nothing above 20 MB is served.
+hour, a person may hide their pictures from bots, and nothing above 20 MB is served. A server of one's own in local mode
+(`Switches.local_files`) names absolute paths on its disk instead, of files of any size, and serves nothing (Bot API:
+Using a Local Bot API Server).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from quart import Response
 
 from dealgram.sandbox.telegram.errors import NO_SUCH_METHOD, UNAUTHORIZED, ApiError, bad_request
+from dealgram.sandbox.telegram.file_store import FileStore, SimFile
 from dealgram.sandbox.telegram.methods import Method
+from dealgram.sandbox.telegram.switches import Switches
 from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser, World
 
 BIGGEST = 20 * 1024 * 1024
@@ -36,31 +39,14 @@ class GetUserProfilePhotos(msgspec.Struct, kw_only=True):
     limit: int = 100
 
 
-@dataclass(slots=True, eq=False)
-class SimFile:
-    """A file; ``size`` may say more than ``data`` holds, for those that are too big to be served."""
-
-    number: int
-    data: bytes
-    size: int
-    extension: str
-
-    @property
-    def unique_id(self) -> str:
-        return f"AQAD{hashlib.sha256(str(self.number).encode()).hexdigest()[:12]}"
-
-    def id_for(self, bot: SimBot) -> str:
-        return f"AgAC{hashlib.sha256(f'{bot.id}-{self.number}'.encode()).hexdigest()[:48]}"
-
-
 class Files:
-    """The store and its methods."""
+    """The methods about files. `store` holds the bytes."""
 
-    def __init__(self, world: World, now: Callable[[], float]) -> None:
+    def __init__(self, world: World, store: FileStore, switches: Switches, now: Callable[[], float]) -> None:
         self._world = world
+        self._store = store
+        self._switches = switches
         self._now = now
-        self._files: dict[int, SimFile] = {}
-        self._last_number = 0
         self._people: dict[int, list[SimFile]] = {}
         self._hidden: set[int] = set()
         self._chats: dict[int, SimFile] = {}
@@ -73,16 +59,14 @@ class Files:
         }
 
     def add(self, data: bytes, *, extension: str = "jpg", size: int | None = None) -> SimFile:
-        self._last_number += 1
-        file = SimFile(self._last_number, data, len(data) if size is None else size, extension)
-        self._files[file.number] = file
-        return file
+        """Keeps a file for ever."""
+        return self._store.add(data, extension=extension, size=size)
 
     def set_photo(self, party: SimUser | SimChat, data: bytes | None, *, size: int | None = None) -> None:
         """A new picture, in front of a person's older ones; None takes all away."""
         old = self._chats.pop(party.id, None)
         if old is not None:
-            del self._files[old.number]  # a group's picture can be fetched only as long as it is the group's
+            self._store.forget(old)  # a group's picture can be fetched only as long as it is the group's
         if data is None:
             self._people.pop(party.id, None)
         elif isinstance(party, SimUser):
@@ -114,21 +98,19 @@ class Files:
         return {"total_count": len(files), "photos": [self._sizes(bot, file) for file in shown]}
 
     def get_file(self, bot: SimBot, call: GetFile) -> Json:
-        file = self._named(bot, call.file_id)
+        file = self._store.named(bot, call.file_id)
         if file is None:
             raise bad_request(_WRONG_ID)
+        found = {"file_id": call.file_id, "file_unique_id": file.unique_id, "file_size": file.size}
+        folder = self._switches.local_files
+        if folder is not None:
+            return found | {"file_path": str(_on_disk(folder / str(bot.id), file))}
         if file.size > BIGGEST:
             raise bad_request("file is too big")
-        path = f"photos/file_{file.number}.{file.extension}"
-        self._paths[bot.id, path] = (file, self._now() + PATH_LIFE_S)
+        self._paths[bot.id, file.path] = (file, self._now() + PATH_LIFE_S)
         if len(self._paths) > _PATHS_KEPT:
             self._paths.popitem(last=False)
-        return {
-            "file_id": call.file_id,
-            "file_unique_id": file.unique_id,
-            "file_size": file.size,
-            "file_path": path,
-        }
+        return found | {"file_path": file.path}
 
     def serve(self, token: str, path: str) -> Response:
         """GET /file/bot<token>/<path>. The real server calls every file an octet stream."""
@@ -139,9 +121,6 @@ class Files:
         if found is None or found[1] <= self._now():
             raise ApiError(NO_SUCH_METHOD[0], "Not Found")
         return Response(found[0].data, content_type="application/octet-stream")
-
-    def _named(self, bot: SimBot, file_id: str) -> SimFile | None:
-        return next((file for file in self._files.values() if file.id_for(bot) == file_id), None)
 
     def _sizes(self, bot: SimBot, file: SimFile) -> list[Json]:
         # One picture in three sizes; the sandbox keeps its bytes once, so all have one id.
@@ -155,3 +134,14 @@ class Files:
             }
             for side in SIDES
         ]
+
+
+def _on_disk(folder: Path, file: SimFile) -> Path:
+    """The file where a server in local mode would have put it; what `size` claims beyond the bytes is a hole."""
+    path = (folder / file.path).absolute()
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as written:
+            written.write(file.data)
+            written.truncate(file.size)
+    return path

@@ -33,53 +33,40 @@ class GroupControls:
 
     def add_member(self, chat: SimChat, party: Party, by: Party | None = None) -> None:
         """`by` the party itself: it joins on its own."""
-        _alive(chat)
+        require_alive(chat)
         if chat.is_present(party):
             raise ValueError(f"{_name(party)} is in «{chat.title}» already")
         self._cloud.join(chat, party, by=by or chat.owner)
 
     def remove_member(self, chat: SimChat, party: Party, by: Party | None = None) -> None:
         """`by` the party itself: it leaves on its own."""
-        _alive(chat)
+        require_alive(chat)
         _require_present(chat, party)
         self._cloud.leave(chat, party, by=by or chat.owner)
 
     def promote(self, chat: SimChat, party: Party, by: Party | None = None) -> None:
         """Makes a member an administrator."""
-        _alive(chat)
+        require_alive(chat)
         _require_present(chat, party)
         if chat.status_of(party) != "creator":
             self._cloud.set_status(chat, party, "administrator", by or chat.owner)
 
     def demote(self, chat: SimChat, party: Party, by: Party | None = None) -> None:
         """Makes an administrator an ordinary member."""
-        _alive(chat)
+        require_alive(chat)
         if chat.status_of(party) != "administrator":
             raise ValueError(f"{_name(party)} is no administrator of «{chat.title}»")
         self._cloud.set_status(chat, party, "member", by or chat.owner)
 
     def rename(self, chat: SimChat, title: str, by: Party | None = None) -> None:
-        _alive(chat)
+        require_alive(chat)
         chat.title = title
         self._cloud.post(chat, by or chat.owner, {"new_chat_title": title}, service=True)
         self._cloud.show_chat(chat)
 
-    def create_topic(self, chat: SimChat, name: str, by: SimUser | None = None) -> int:
-        """Opens a topic in a forum; returns its thread id, which is the id of its first message."""
-        _alive(chat)
-        if not chat.is_forum:
-            raise ValueError(f"«{chat.title}» has no topics")
-        created = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
-        number = chat.next_number
-        content = created | {"message_thread_id": number, "is_topic_message": True}
-        message = self._cloud.post(chat, by or chat.owner, content, service=True)
-        assert message.number == number
-        chat.topics[number] = message
-        return number
-
     def upgrade_to_supergroup(self, chat: SimChat, by: SimUser | None = None) -> SimChat:
         """Telegram does this by itself for many settings; the old chat is dead afterwards."""
-        _alive(chat)
+        require_alive(chat)
         if chat.kind != "group":
             raise ValueError(f"«{chat.title}» is a supergroup already")
         return self._cloud.migrate(
@@ -88,7 +75,7 @@ class GroupControls:
 
     def delete_group(self, chat: SimChat) -> None:
         """The owner deletes the group for everybody; bots are removed and told so."""
-        _alive(chat)
+        require_alive(chat)
         owner = chat.owner
         for member in list(chat.bots()):
             self._cloud.set_status(chat, member.party, "left", owner)
@@ -96,7 +83,7 @@ class GroupControls:
         self._cloud.show_chat(chat)
 
 
-def _alive(chat: SimChat) -> None:
+def require_alive(chat: SimChat) -> None:
     if chat.kind == "private":
         raise ValueError("a private chat has no members to change")
     if chat.migrated_to is not None:

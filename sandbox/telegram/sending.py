@@ -144,7 +144,7 @@ class Sending:
         if call.action not in _ACTIONS:
             raise bad_request("wrong parameter action in request")
         _topic(chat, call.message_thread_id)
-        self._cloud.act(chat, bot, call.action)
+        self._cloud.act(chat, bot, call.action, call.message_thread_id)
         return True
 
     def answer_press(self, bot: SimBot, call: AnswerCallbackQuery) -> bool:

@@ -1,7 +1,7 @@
 """The simulated Telegram as one object: an app for bots, control methods for people, and a record of what went wrong.
 
-Start here. `app` serves the Bot API, `run` delivers to webhooks, the control methods (in `group_controls.py` and
-`people_controls.py`) act as the people do, those in `botfather.py` as the bots' owners. What Telegram itself does is in
+Start here. `app` serves the Bot API, `run` delivers to webhooks, the control methods (in the modules `*_controls.py`)
+act as the people do, those in `botfather.py` as the bots' owners. What Telegram itself does is in
 `cloud.py`, the methods of the Bot API are in `sending.py`, `chats.py`, `files.py`, `profile.py` and `intake.py`. It was
 written from the documentation and the server's published source, not from our client. Everything is in memory and
 bounded.
@@ -27,13 +27,18 @@ from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import ApiError
 from dealgram.sandbox.telegram.events import Subscription
 from dealgram.sandbox.telegram.files import Files
-from dealgram.sandbox.telegram.group_controls import GroupControls
+from dealgram.sandbox.telegram.forward_controls import ForwardControls
 from dealgram.sandbox.telegram.intake import IntakeMethods
 from dealgram.sandbox.telegram.limits import FloodControl
+from dealgram.sandbox.telegram.location_controls import LocationControls
+from dealgram.sandbox.telegram.media_controls import MediaControls
 from dealgram.sandbox.telegram.people_controls import PeopleControls
 from dealgram.sandbox.telegram.profile import Profile
+from dealgram.sandbox.telegram.reaction_controls import ReactionControls
+from dealgram.sandbox.telegram.rights_controls import RightsControls
 from dealgram.sandbox.telegram.sending import Sending
 from dealgram.sandbox.telegram.switches import Switches
+from dealgram.sandbox.telegram.topic_controls import TopicControls
 from dealgram.sandbox.telegram.updates import RETENTION_S, lane_id
 from dealgram.sandbox.telegram.webhooks import Couriers, Post, posting_with
 from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser
@@ -42,7 +47,16 @@ _MAX_VIOLATIONS = 1000
 _WEBHOOK_CONNECTIONS = 200
 
 
-class TelegramSimulator(GroupControls, PeopleControls, BotFather):
+class TelegramSimulator(
+    TopicControls,
+    RightsControls,
+    PeopleControls,
+    MediaControls,
+    ForwardControls,
+    LocationControls,
+    ReactionControls,
+    BotFather,
+):
     """See the module.
 
     `now` gives Unix seconds; waiting is on trio's clock, so with a MockClock give a `now` that follows it. `rng`
@@ -77,7 +91,7 @@ class TelegramSimulator(GroupControls, PeopleControls, BotFather):
         )
         kinds = schema.fields_of("Update") - {"update_id"} if schema is not None else None
         self._intakes = IntakeMethods(self._cloud, self.switches, self._record, kinds)
-        self.files = Files(self._cloud.world, now)
+        self.files = Files(self._cloud.world, self._cloud.files, self.switches, now)
         flood = FloodControl(lambda: self.switches.limits, now)
         self._api = BotApi(
             self._cloud.world,

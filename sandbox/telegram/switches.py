@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from dealgram.sandbox.telegram.limits import Limits
 
@@ -18,6 +19,8 @@ class Switches:
     - `webhook_throttle`: at most one setWebhook a second.
     - `migration_announces_membership`: my_chat_member beside the two service messages of a migration; not documented.
     - `callback_timeout_s`: for how long a button press can be answered; undocumented, about 15 s.
+    - `local_files`: a folder makes this a Bot API server of one's own in local mode: getFile names absolute paths in
+      it, uploads may have 2000 MB (Bot API: Using a Local Bot API Server).
     """
 
     limits: Limits | None = None
@@ -27,3 +30,4 @@ class Switches:
     webhook_throttle: bool = False
     migration_announces_membership: bool = False
     callback_timeout_s: float = 15.0
+    local_files: Path | None = None

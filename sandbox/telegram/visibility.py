@@ -12,22 +12,24 @@ from dealgram.sandbox.telegram.world import Member, SimBot
 def sees(viewer: Member, message: Stored) -> bool:
     """Whether the message reaches the bot `viewer` as an update.
 
-    Service messages reach everybody, also those that the bot caused itself. Its own and other bots' messages never do.
-    Administrators and bots without privacy mode get the rest; the others get what is meant for them.
+    Service messages reach everybody, also those that the bot caused itself. Its own messages never do, those of other
+    bots only with bot-to-bot mode. Administrators and bots without privacy mode get the rest; the others get what is
+    meant for them.
     """
     bot = viewer.party
     assert isinstance(bot, SimBot)
     if message.service:
         return True
     if isinstance(message.sender, SimBot):
-        return False
+        hears_bots = bot.bot_to_bot and (viewer.status == "administrator" or viewer.sees_everything)
+        return hears_bots and message.sender is not bot
     if message.chat.kind == "private" or viewer.status == "administrator" or viewer.sees_everything:
         return True
     return _is_meant_for(bot, message)
 
 
 def _is_meant_for(bot: SimBot, message: Stored) -> bool:
-    via = message.content.get("via_bot")
+    via = message.about.get("via_bot")
     if via is not None and via["id"] == bot.id:
         return True
     if message.reply_to is not None and message.reply_to.sender is bot:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import string
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dealgram.sandbox.telegram.messages import Stored
 
 Json = dict[str, Any]
-ChatKind = Literal["private", "group", "supergroup"]
+ChatKind = Literal["private", "group", "supergroup", "channel"]
 Status = Literal["creator", "administrator", "member", "left", "kicked"]
 
 PRESENT: frozenset[str] = frozenset({"creator", "administrator", "member"})
@@ -27,6 +27,8 @@ ANONYMOUS_ADMIN: Json = {
     "first_name": "Group",
     "username": "GroupAnonymousBot",
 }
+CHANNEL_BOT: Json = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+SERVICE_NOTIFICATIONS: Json = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
 _ADMIN_RIGHTS = (
     "can_manage_chat",
     "can_delete_messages",
@@ -37,6 +39,7 @@ _ADMIN_RIGHTS = (
     "can_pin_messages",
 )
 _NO_ADMIN_RIGHTS = ("can_promote_members", "can_post_stories", "can_edit_stories", "can_delete_stories", "is_anonymous")
+_KEPT_ACTIONS = 1000
 _TOKEN_ALPHABET = string.ascii_letters + string.digits + "_-"
 
 
@@ -50,6 +53,7 @@ class SimUser:
     username: str | None = None
     language_code: str = "ru"
     deactivated: bool = False
+    hides_when_forwarded: bool = False
 
     @property
     def name(self) -> str:
@@ -67,7 +71,10 @@ class SimUser:
 
 @dataclass(slots=True, eq=False)
 class SimBot:
-    """A bot. `next_message_id` is its own counter for private chats and basic groups, as every account has one."""
+    """A bot. `next_message_id` is its own counter for private chats and basic groups, as every account has one.
+
+    `bot_to_bot`: its owner lets it see other bots' messages (telegram-facts §1.6).
+    """
 
     id: int
     token: str
@@ -75,6 +82,7 @@ class SimBot:
     name: str
     privacy_mode: bool = False
     can_join_groups: bool = True
+    bot_to_bot: bool = False
     revoked: bool = False
     next_message_id: int = 1
     profile: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -116,7 +124,12 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class SimChat:
-    """A group, a supergroup, or the private chat of one person with one bot (`person` and `bot` are set then)."""
+    """A group, a supergroup, a channel, or the private chat of one person with one bot (with `person` and `bot`).
+
+    `topics` holds the first message of each topic, `closed_topics` those where only administrators write (1: General).
+    `forbidden` names the rights of ChatPermissions that ordinary members do not have. `discussion` is the group in
+    which a channel's posts appear.
+    """
 
     id: int
     kind: ChatKind
@@ -132,6 +145,12 @@ class SimChat:
     members: dict[int, Member] = field(default_factory=dict)
     messages: OrderedDict[int, Stored] = field(default_factory=OrderedDict)
     topics: dict[int, Stored] = field(default_factory=dict)
+    closed_topics: set[int] = field(default_factory=set)
+    forbidden: frozenset[str] = frozenset()
+    slow_mode_s: int = 0
+    spoke_at: dict[int, float] = field(default_factory=dict)
+    actions: deque[tuple[int | None, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_ACTIONS))
+    discussion: SimChat | None = None
 
     def status_of(self, party: Party) -> Status:
         member = self.members.get(party.id)
@@ -212,7 +231,7 @@ class World:
         return None if bot is None or bot.revoked else bot
 
     def add_chat(self, kind: ChatKind, title: str) -> SimChat:
-        if kind == "supergroup":
+        if kind in ("supergroup", "channel"):
             chat = SimChat(-1_000_000_000_000 - self._next_supergroup, kind, title)
             self._next_supergroup += 1
         else:

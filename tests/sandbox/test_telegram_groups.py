@@ -298,7 +298,7 @@ async def test_topics(stage):
     simulator = stage.simulator
     bot = simulator.add_bot("Мост", "bridge_bot")
     forum = await stage.group(bot, forum=True)
-    thread = simulator.create_topic(forum, "Кухня")
+    thread = simulator.create_topic(stage.ann, forum, "Кухня")
     simulator.write(stage.bob, forum, "в теме", thread=thread)
     simulator.write(stage.bob, forum, "в общей")
     created, inside, outside = (update["message"] for update in await stage.taken(bot))
@@ -353,7 +353,7 @@ async def test_impossible_acts_are_mistakes_of_the_caller(stage):
         lambda: simulator.remove_member(group, stranger),
         lambda: simulator.demote(group, stage.bob),
         lambda: simulator.upgrade_to_supergroup(group),
-        lambda: simulator.create_topic(group, "Тема"),
+        lambda: simulator.create_topic(stage.ann, group, "Тема"),
         lambda: simulator.create_group("Форум", stage.ann, "group", forum=True),
         lambda: simulator.write(stage.bob, group, "   "),
         lambda: simulator.write(stage.bob, group, "a", reply_to=999),

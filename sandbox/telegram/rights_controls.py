@@ -1,0 +1,38 @@
+"""What administrators forbid: rights of ordinary members, slow mode, bots that may hear each other."""
+
+from __future__ import annotations
+
+from dealgram.sandbox.telegram.chats import PERMISSIONS
+from dealgram.sandbox.telegram.group_controls import require_alive
+from dealgram.sandbox.telegram.hands import Hands
+from dealgram.sandbox.telegram.text import finish
+from dealgram.sandbox.telegram.world import Json, SimBot, SimChat
+
+
+class RightsControls(Hands):
+    def set_slow_mode(self, chat: SimChat, seconds: int) -> None:
+        """Ordinary members write once in so many seconds; 0 ends it. Administrators are not held back."""
+        require_alive(chat)
+        if chat.kind != "supergroup":
+            raise ValueError("only a supergroup has a slow mode")
+        chat.slow_mode_s = seconds
+        chat.spoke_at.clear()
+
+    def forbid(self, chat: SimChat, *rights: str) -> None:
+        """Takes exactly these rights of ChatPermissions from ordinary members; none gives all back."""
+        require_alive(chat)
+        unknown = set(rights) - set(PERMISSIONS)
+        if unknown:
+            raise ValueError(f"there is no right {', '.join(sorted(unknown))}")
+        chat.forbidden = frozenset(rights)
+
+    def set_bot_to_bot(self, bot: SimBot, *, on: bool) -> None:
+        """The bot's owner lets it see other bots' messages, as far as it sees people's (telegram-facts §1.6)."""
+        bot.bot_to_bot = on
+
+    def bot_says(self, bot: SimBot, place: SimChat, text: str, *, reply_to: int | None = None) -> Json:
+        """A bot writes in a group of its own accord; other bots hear of it only in bot-to-bot mode."""
+        chat = self._writable(bot, place)
+        target = self._target(chat, reply_to)
+        message = self._cloud.post(chat, bot, finish(text, []).content(), reply_to=target.message, topic=target.topic)
+        return message.as_message(None)
