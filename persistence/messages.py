@@ -86,6 +86,20 @@ async def by_telegram(db: Database, account_id: int, bot_id: int, chat_id: int, 
     return [row_of(Message, record) for record in records]
 
 
+async def is_passed(db: Database, account_id: int, bot_id: int, chat_id: int, message_id: int) -> bool:
+    """Whether a later message of the chat is known. Telegram counts a chat's messages upwards and brings them in order,
+    so one that is passed has been seen, and shown if it was to be shown."""
+    passed: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT FROM messages WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3"
+        " AND message_id > $4)",
+        account_id,
+        bot_id,
+        chat_id,
+        message_id,
+    )
+    return passed
+
+
 async def by_amo(db: Database, account_id: int, amo_id: str) -> Message | None:
     """The message by amojo's id of it."""
     record = await db.fetchrow(

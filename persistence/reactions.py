@@ -8,11 +8,10 @@ from dealgram.persistence.tables import row_of
 
 
 async def for_message(db: Database, account_id: int, bot_id: int, chat_id: int, message_id: int) -> list[Reaction]:
-    """The reactions to a message, the latest first; also those that were taken back."""
+    """The reactions to a message, the latest first; also what is left of those that were taken back."""
     records = await db.fetch(
         Reaction.table.select(
-            "WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND message_id = $4"
-            " ORDER BY updated_at DESC, manager"
+            "WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND message_id = $4 ORDER BY at_ms DESC, manager"
         ),
         account_id,
         bot_id,
