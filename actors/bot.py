@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 from dealgram.actors import adoption, texts
 from dealgram.actors.answer_buttons import is_answer_press
-from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
     AnswerPress,
     EditButtons,
@@ -39,7 +38,7 @@ from dealgram.actors.presses import decide_private_press, press_author, toast
 from dealgram.actors.private_answers import PrivateAnswers, private_lane
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
-from dealgram.actors.sending import Sending
+from dealgram.actors.sending import Sending, gave_up
 from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amojo import ChatUser
 from dealgram.gateways.telegram import CallbackQuery, MembershipChanged, Message, Update, parse_update
@@ -289,10 +288,7 @@ class BotActor(OutboxActor):
         return outcome
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
-        if isinstance(body, SendAnswer):
-            told = refuse(body.amo_id, texts.refused(failure.message), in_background=body.background)
-            return Outcome(todo=(told,))
-        return Outcome()
+        return gave_up(body)
 
     def _opening(self, body: PostMessage) -> Opening:
         conversation = parse_conversation(body.conversation)

@@ -16,7 +16,6 @@ import structlog
 
 from dealgram.actors import texts
 from dealgram.actors.answer_buttons import is_answer_press
-from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import (
     AddNote,
     AnswerPress,
@@ -82,7 +81,7 @@ from dealgram.actors.posting import Posting
 from dealgram.actors.presses import decide_group_press
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
-from dealgram.actors.sending import Sending
+from dealgram.actors.sending import Sending, gave_up
 from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amocrm import TooManyLinksError
 from dealgram.gateways.telegram import (
@@ -362,10 +361,7 @@ class GroupActor(OutboxActor):
         return tuple(row for row in rows if not isinstance(row, Group))
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
-        if isinstance(body, SendAnswer):
-            told = refuse(body.amo_id, texts.refused(failure.message), in_background=body.background)
-            return Outcome(todo=(told,))
-        return Outcome()
+        return gave_up(body)
 
     # Surroundings
 

@@ -8,14 +8,12 @@ keep their order; a manager's answer may overtake them.
 
 from __future__ import annotations
 
-from dealgram.actors import texts
-from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import ReportStatus, SendAnswer
 from dealgram.actors.body_parts import Body
 from dealgram.actors.outbox import OutboxActor, Outcome
 from dealgram.actors.private_answers import PrivateAnswers
 from dealgram.actors.report import deliver_report
-from dealgram.actors.sending import Sending
+from dealgram.actors.sending import Sending, gave_up
 from dealgram.actors.services import Services
 from dealgram.persistence import persons
 from dealgram.persistence.entries import Delivery, InboxEntry
@@ -55,10 +53,7 @@ class MailingActor(OutboxActor):
                 raise Permanent(f"a mailing delivers no {body.kind}")
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
-        if isinstance(body, SendAnswer):
-            told = refuse(body.amo_id, texts.refused(failure.message), in_background=body.background)
-            return Outcome(todo=(told,))
-        return Outcome()
+        return gave_up(body)
 
     async def _person(self, user_id: int) -> Person | None:
         with self.context.dependency("database"):

@@ -8,32 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from dealgram.actors import texts
+from dealgram.actors import refusals
 from dealgram.actors.answers import answer_parts_again, name_prefix, refuse, report
 from dealgram.actors.bodies import AnswerPress, EditButtons, EditMenu, ReportStatus, Say, SendAnswer
-from dealgram.actors.body_parts import Button
+from dealgram.actors.body_parts import Body, Button
 from dealgram.actors.names import answer_msgid
 from dealgram.actors.once import Once
-from dealgram.actors.outbox import DONE, OutboxActor, Outcome
+from dealgram.actors.outbox import DONE, NewBody, OutboxActor, Outcome
+from dealgram.actors.refusals import Told
 from dealgram.actors.split_text import utf16_length
 from dealgram.gateways.errors import OutcomeUnknown, Refused, Unauthorised
 from dealgram.gateways.telegram import AskReply, BotCalls, Key, Keyboard
 from dealgram.persistence import messages
 from dealgram.persistence.entries import Delivery
 from dealgram.persistence.records import Message
-
-_REASONS = {
-    "blocked": texts.REASON_BLOCKED,
-    "never_started": texts.REASON_BLOCKED,
-    "deactivated": texts.REASON_DEACTIVATED,
-    "kicked": texts.REASON_KICKED,
-    "not_member": texts.REASON_KICKED,
-    "chat_deleted": texts.REASON_CHAT_GONE,
-    "chat_not_found": texts.REASON_CHAT_GONE,
-    "no_rights": texts.REASON_NO_RIGHTS,
-    "chat_restricted": texts.REASON_NO_RIGHTS,
-    "empty": texts.REASON_EMPTY,
-}
 
 
 class Sending:
@@ -53,7 +41,7 @@ class Sending:
         """
         bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         if bot is None:
-            return self._failed(body, texts.REASON_BOT_REMOVED)
+            return self._failed(body, refusals.BOT_REMOVED)
         prefix = name_prefix(body.shown_name)
         is_whole = await self._earlier_parts_arrived(body)
         try:
@@ -71,14 +59,13 @@ class Sending:
                 in_background=body.background,
             )
         except OutcomeUnknown as error:
-            told = refuse(body.amo_id, texts.REASON_UNKNOWN_OUTCOME, in_background=body.background)
-            return Outcome(state="unknown", error=str(error), todo=(told,))
+            return Outcome(state="unknown", error=str(error), todo=(tell(body, refusals.UNKNOWN_OUTCOME),))
         except Refused as error:
             if error.reason == "bad_buttons" and body.buttons:
                 return Outcome(error=str(error), todo=answer_parts_again(body, delivery.lane))
-            return self._failed(body, _REASONS.get(error.reason) or texts.refused(error.detail), str(error))
+            return self._failed(body, refusals.refusal(error), str(error))
         except Unauthorised as error:
-            return self._failed(body, texts.REASON_BOT_REFUSED, str(error))
+            return self._failed(body, refusals.BOT_REFUSED, str(error))
         row = Message(
             account_id=self._account_id,
             conversation_id=body.conversation,
@@ -149,12 +136,22 @@ class Sending:
             None, lambda client: client.answer_callback(body.query_id, body.text, alert=body.alert)
         )
 
-    def _failed(self, body: SendAnswer, reason: str, error: str | None = None) -> Outcome:
-        return Outcome(error=error or reason, todo=(refuse(body.amo_id, reason, in_background=body.background),))
+    def _failed(self, body: SendAnswer, told: Told, error: str | None = None) -> Outcome:
+        return Outcome(error=error or told.text, todo=(tell(body, told),))
 
     async def _repeatable(self, chat_id: int | None, call: Callable[[BotCalls], Awaitable[object]]) -> Outcome:
         bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         return await self._once.repeat(bot, chat_id, call) if bot is not None else DONE
+
+
+def tell(body: SendAnswer, told: Told) -> NewBody:
+    """Tell the manager why an answer is not in the chat."""
+    return refuse(body.amo_id, told.text, told.code, in_background=body.background)
+
+
+def gave_up(body: Body) -> Outcome:
+    """What follows when a row ends as a dead letter: the manager of an answer is told."""
+    return Outcome(todo=(tell(body, refusals.GIVEN_UP),)) if isinstance(body, SendAnswer) else Outcome()
 
 
 def keyboard(buttons: tuple[tuple[Button, ...], ...]) -> Keyboard | None:

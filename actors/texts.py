@@ -54,8 +54,10 @@ UNCONFIRMED_PREFIX = "⚠️ Доставка в группу не подтве�
 REASON_UNKNOWN_OUTCOME = (
     "Связь с Telegram прервалась во время отправки. Сообщение могло дойти: проверьте в чате, прежде чем повторять"
 )
-REASON_BLOCKED = "Клиент остановил бота или удалил переписку с ним"
-REASON_DEACTIVATED = "Аккаунт клиента в Telegram удалён"
+REASON_BLOCKED = (
+    "Клиент остановил бота или удалил переписку с ним. Сообщения не дойдут, пока он сам не запустит бота снова"
+)
+REASON_DEACTIVATED = "Аккаунт клиента в Telegram удалён. Свяжитесь с клиентом другим способом"
 REASON_KICKED = "Бота удалили из группы. Верните его в группу и отправьте сообщение снова"
 REASON_NO_RIGHTS = "У бота нет права писать в эту группу. Попросите администратора группы разрешить боту писать"
 REASON_CHAT_GONE = "Чат в Telegram не найден: группа удалена или клиент никогда не писал этому боту"
@@ -259,11 +261,6 @@ def bot_disconnected_line(title: str) -> str:
 def group_upgraded_line(title: str) -> str:
     """The group became a supergroup."""
     return f"🔁 Группа {quoted(title)} стала супергруппой. Связь со сделкой сохранена."
-
-
-def refused(detail: str) -> str:
-    """An error of Telegram that has no sentence of its own."""
-    return f"{REASON_REFUSED}: {detail}"
 
 
 def twin_contact_note(link: str) -> str:

@@ -1,8 +1,8 @@
 """What the Bot API's error texts mean: one table from Telegram's words to a reason that code can act upon.
 
-Owns the names of the reasons. Sources: telegram-facts §1.8, the server's own table (tdlib/telegram-bot-api, Client.cpp),
-TDLib's checks before a send, and the errors of Telegram's sending methods. Texts are matched as substrings in lower
-case and the first match counts, because any method may return any error, in words or as a NAME_IN_CAPITALS.
+Owns the names of the reasons. Sources: telegram-facts §1.8, the server's own table (tdlib/telegram-bot-api,
+Client.cpp), TDLib's checks before a send, and the errors of Telegram's sending methods. Texts are matched as substrings
+in lower case and the first match counts, because any method may return any error, in words or as a NAME_IN_CAPITALS.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ async def _serve(app, scope, *, task_status) -> None:
 async def test_an_answer_from_a_revoked_bot_says_what_to_do(told):
     told.telegram.revoke_token(told.world.sales_bot)
     seen = await told.status(told.answer(told.world.anna, "Кто-нибудь?"))
-    assert seen.error_code == 905
+    assert seen.error_code == 902
     assert seen.status in (texts.REASON_BOT_REFUSED, texts.REASON_BOT_REMOVED)
     assert answers(told) == []
     await told.assert_undisturbed()
@@ -116,19 +116,19 @@ async def test_an_answer_from_a_revoked_bot_says_what_to_do(told):
 async def test_an_answer_to_a_deleted_telegram_account_says_so(told):
     told.telegram.deactivate(told.world.anna)
     seen = await told.status(told.answer(told.world.anna, "Алло"))
-    assert (seen.status, seen.error_code) == ("Аккаунт клиента в Telegram удалён", 905)
+    assert (seen.status, seen.error_code) == (texts.REASON_DEACTIVATED, 904)
 
 
 async def test_a_refusal_without_a_sentence_of_its_own_is_shown_with_telegrams_words(told):
     told.telegram.refuse("sendMessage", 400, "Bad Request: STRANGE_THING_HAPPENED")
     seen = await told.status(told.answer(told.world.anna, "Странное"))
-    assert seen.status == "Telegram не принял сообщение: Bad Request: STRANGE_THING_HAPPENED"
+    assert seen.status == "Telegram не принял сообщение. Он ответил: «STRANGE_THING_HAPPENED»"
     assert (await told.status(told.answer(told.world.anna, "Обычное"))).status == "delivered"
     await told.assert_undisturbed()
 
 
 async def test_attachments_and_buttons_of_an_answer_are_not_silently_missing(told):
-    picture = Attachment(kind="picture", media="https://drive.amocrm.ru/maket.png", file_name="maket.png", file_size=9)
+    picture = Attachment("picture", url="https://drive.amocrm.ru/maket.png", name="maket.png", claimed_size=9)
     told.answer(
         told.world.anna, "Смотрите", attachments=[picture], buttons=[[{"text": "Сайт", "url": "https://example.com"}]]
     )

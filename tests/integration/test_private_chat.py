@@ -197,7 +197,7 @@ async def test_an_edit_changes_the_message_in_place(stage):
     stage.telegram.edit(world.anna, world.sales_bot, written["message_id"], "Встреча в 11")
     after = await stage.in_card(world.anna, "Встреча в 11")
     assert after.amo_id == before.amo_id
-    assert after.edited
+    assert after.is_edited
     assert stage.card_texts(world.anna) == ["Встреча в 11"]
     stage.assert_clean()
 
@@ -218,7 +218,7 @@ async def test_blocking_and_unblocking_stand_in_the_card_and_an_answer_says_why_
     await stage.in_card(world.anna, texts.BLOCKED_BOT)
     answer = stage.answer(world.anna, "Вы здесь?")
     seen = await stage.status(answer)
-    assert (seen.status, seen.error_code) == ("Клиент остановил бота или удалил переписку с ним", 905)
+    assert (seen.status, seen.error_code) == (texts.REASON_BLOCKED, 901)
     assert stage.private_texts(world.anna) == [GREETING]
 
     stage.telegram.unblock(world.anna, world.sales_bot)
