@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from dealgram.sandbox.amocrm import cards, messages, payloads
+from dealgram.sandbox.amocrm import avatars, cards, messages, payloads, quotes
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import JSON, NO_CONTENT, Answer, Refused, refuse_amojo
 from dealgram.sandbox.amocrm.conversations import Author, SimChat, SimMessage
@@ -161,7 +161,7 @@ def _chats(world: World, account: SimAccount, request: RawRequest, parts: list[s
         raise refuse_problems(world, [Problem(BAD_VALUE, "user.id", "a participant needs id or ref_id")])
     if "id" in user:
         person = messages.external(account, user)
-        messages.see_picture(world, person)
+        avatars.seen(world, person)
     else:
         known = account.participants_by_uuid.get(user["ref_id"])
         if known is None:
@@ -249,8 +249,9 @@ def _history_item(account: SimAccount, message: SimMessage) -> dict[str, Any]:
     inner: dict[str, Any] = {"id": message.id}
     if message.msgid is not None:
         inner["client_id"] = message.msgid
-    inner |= {"type": content["type"], "text": content.get("text", ""), "media": content.get("media", "")}
-    inner |= {"thumbnail": "", "file_name": content.get("file_name", ""), "file_size": content.get("file_size", 0)}
+    inner["type"] = content["type"]
+    inner |= {name: content.get(name, "") for name in ("text", "media", "thumbnail", "file_name")}
+    inner["file_size"] = content.get("file_size", 0)
     inner |= {name: content[name] for name in ("location", "contact", "media_group_id") if name in content}
     shown: dict[str, Any] = {
         "timestamp": message.timestamp,
@@ -268,7 +269,7 @@ def _typing(world: World, account: SimAccount, request: RawRequest, parts: list[
     chat = account.chats_by_client.get(body["conversation_id"])
     if chat is None:
         raise refuse_problems(world, [Problem(BAD_VALUE, "conversation_id", "no such chat")])
-    chat.typing_until = world.now() + body.get("duration_ms", 5000) / 1000
+    chat.typing[body["sender"]["id"]] = world.now() + body.get("duration_ms", 5000) / 1000
     world.events.publish("typing", account_id=account.id, chat_uuid=chat.uuid)
     return NO_CONTENT
 
@@ -278,7 +279,7 @@ def _react(world: World, account: SimAccount, request: RawRequest, parts: list[s
     problems = payloads.react_rules(body)
     if problems:
         raise refuse_problems(world, problems)
-    message = messages.find(account, body)
+    message = quotes.find(account, body)
     chat: SimChat | None = messages.named_chat(account, body)
     if message is None or not message.visible or message.chat is not chat:
         raise _not_found(world, "no such message in this chat")
@@ -287,11 +288,17 @@ def _react(world: World, account: SimAccount, request: RawRequest, parts: list[s
     is_known = ref_id in account.users_by_amojo or ref_id in account.participants_by_uuid
     if ref_id is not None and not is_known and ref_id != world.channel.bot_id:
         raise refuse_problems(world, [Problem(BAD_VALUE, "user.ref_id", "nobody has this id")])
+    known = account.participants.get(user["id"])
+    if known is None and ref_id is None and world.switches.unknown_reactor == "refuse":
+        raise refuse_problems(world, [Problem(BAD_VALUE, "user.id", "nobody in this chat has this id")])
+    if body["type"] == "react" and not world.may_react(body["emoji"]):
+        raise refuse_problems(world, [Problem(BAD_VALUE, "emoji", "not among the reactions of the channel")])
+    who = ref_id or (known.uuid if known is not None else user["id"])
     if body["type"] == "react":
-        message.reactions[ref_id or user["id"]] = body["emoji"]
+        message.reactions[who] = body["emoji"]
     else:
-        message.reactions.pop(ref_id or user["id"], None)
-    messages.changed(world, account, message)
+        message.reactions.pop(who, None)
+    world.changed(account, message)
     return _EMPTY
 
 

@@ -1,64 +1,29 @@
 """Pictures of participants, as amoCRM fetches them from the addresses that integrations give.
 
 When and how often amoCRM fetches is not documented (amoCRM contract §7, §20.18): with the switch `fetch_avatars` each
-new address is fetched once, soon after it was given; without it addresses are only recorded.
+new address is fetched once, soon after it was given; without it addresses are only recorded. A picture that cannot be
+fetched, or is none, is a violation.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from functools import partial
 
-import httpx
-import trio
-
-_KEPT = 1000
-_WAITING = 1000
-_DEADLINE_S = 20.0
-_BIGGEST = 5 * 1024 * 1024
+from dealgram.sandbox.amocrm.conversations import Participant
+from dealgram.sandbox.amocrm.downloads import Download
+from dealgram.sandbox.amocrm.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedPicture:
-    """What an address gave; status 0 if nobody answered."""
-
-    status: int
-    content_type: str = ""
-    body: bytes = b""
+def seen(world: World, person: Participant) -> None:
+    """A participant was described, perhaps with a picture."""
+    url = person.avatar
+    if world.switches.fetch_avatars and url and world.pictures.first_time(url):
+        world.downloads.ask(url, partial(_came, world, person.client_id), first=world.switches.media_first)
 
 
-class PictureFetcher:
-    """Fetches what it is told of, one after the other; bounded in every way."""
-
-    def __init__(self) -> None:
-        self.fetched: OrderedDict[str, FetchedPicture] = OrderedDict()
-        self._send, self._receive = trio.open_memory_channel[str](_WAITING)
-        self._asked: OrderedDict[str, None] = OrderedDict()
-
-    def tell(self, url: str) -> None:
-        """A participant has this picture."""
-        if not url or url in self._asked:
-            return
-        self._asked[url] = None
-        if len(self._asked) > _KEPT:
-            self._asked.popitem(last=False)
-        try:
-            self._send.send_nowait(url)
-        except trio.WouldBlock:
-            return  # amoCRM promises nobody to fetch every picture
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        async with httpx.AsyncClient(timeout=_DEADLINE_S, trust_env=False, follow_redirects=True) as client:
-            async for url in self._receive:
-                self.fetched[url] = await _fetch(client, url)
-                if len(self.fetched) > _KEPT:
-                    self.fetched.popitem(last=False)
-
-
-async def _fetch(client: httpx.AsyncClient, url: str) -> FetchedPicture:
-    try:
-        answer = await client.get(url)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return FetchedPicture(0)
-    return FetchedPicture(answer.status_code, answer.headers.get("content-type", ""), answer.content[:_BIGGEST])
+def _came(world: World, client_id: str, found: Download) -> None:
+    world.pictures.keep(found.url, found)
+    if found.trouble:
+        world.violate(f"the picture of {client_id}: {found.trouble}")
+    elif not found.content_type.startswith("image/"):
+        world.violate(f"the picture of {client_id} has the type {found.content_type!r}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dealgram.sandbox.amocrm import chronicle, duplicates
+from dealgram.sandbox.amocrm import bubbles, chronicle, duplicates
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.conversations import (
     BotAnswer,
@@ -312,36 +312,7 @@ def feed(world: World, account: SimAccount, lead_id: int) -> list[FeedItem]:
     if window is not None:
         shown = [one for one in shown if one.msec_timestamp >= (lead.created_at - window) * 1000]
     shown.sort(key=lambda one: (one.msec_timestamp, one.seq))
-    return [item(world, account, one) for one in shown]
-
-
-def item(world: World, account: SimAccount, message: SimMessage) -> FeedItem:
-    """A message as people see it."""
-    chat, content = message.chat, message.content
-    author = message.sender.name
-    if world.switches.sender_rendering == "first" and message.direction == "in":
-        author = chat.title
-    quoted = account.messages.get(message.quote or "")
-    return FeedItem(
-        at=message.msec_timestamp / 1000,
-        conversation=chat.client_id,
-        chat_uuid=chat.uuid,
-        author=author,
-        text=content.get("text", ""),
-        direction=message.direction,
-        msgid=message.msgid,
-        status=message.error if message.status == "error" else message.status,
-        amo_id=message.id,
-        arrival=message.seq,
-        kind=content["type"],
-        media=content.get("media", ""),
-        file_name=content.get("file_name", ""),
-        quote=quoted.content.get("text", "") if quoted is not None else "",
-        silent=message.silent,
-        edited=message.edited,
-        error_code=message.error_code,
-        reactions=tuple(message.reactions.values()),
-    )
+    return [bubbles.item(world, account, one) for one in shown]
 
 
 def chats_of_lead(world: World, account: SimAccount, lead_id: int) -> list[ChatOption]:

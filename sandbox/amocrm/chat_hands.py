@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dealgram.sandbox.amocrm import cards, outgoing
+from dealgram.sandbox.amocrm import bubbles, cards, gestures, outgoing
 from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.attachments import Attachment
 from dealgram.sandbox.amocrm.conversations import (
     Author,
     BotAnswer,
@@ -42,7 +43,7 @@ class ChatHands:
     def history(self, account: SimAccount, chat_uuid: str) -> list[FeedItem]:
         """All visible messages of a chat in the order of their arrival, whatever deal they belong to."""
         chat = account.chats[chat_uuid]
-        return [cards.item(self.world, account, one) for one in chat.messages if one.visible]
+        return [bubbles.item(self.world, account, one) for one in chat.messages if one.visible]
 
     def chat(self, account: SimAccount, conversation: str) -> SimChat | None:
         """The chat with this id on the integration's side."""
@@ -50,10 +51,15 @@ class ChatHands:
 
     def message(self, account: SimAccount, amo_id: str) -> FeedItem | None:
         found = account.messages.get(amo_id)
-        return cards.item(self.world, account, found) if found is not None else None
+        return bubbles.item(self.world, account, found) if found is not None else None
 
     def is_typing(self, account: SimAccount, chat_uuid: str) -> bool:
-        return account.chats[chat_uuid].typing_until > self.world.now()
+        return bool(self.typing_in(account, chat_uuid))
+
+    def typing_in(self, account: SimAccount, chat_uuid: str) -> list[str]:
+        """Who types in a chat now, by the integration's ids."""
+        now = self.world.now()
+        return [who for who, until in account.chats[chat_uuid].typing.items() if until > now]
 
     def answer(
         self,
@@ -63,7 +69,8 @@ class ChatHands:
         text: str,
         reply_to: str | None = None,
         *,
-        attachments: Sequence[outgoing.Attachment] = (),
+        forward: str | None = None,
+        attachments: Sequence[Attachment] = (),
         buttons: outgoing.Buttons = (),
         template: SimTemplate | None = None,
         params: Mapping[str, str] | None = None,
@@ -71,9 +78,9 @@ class ChatHands:
     ) -> str:
         """Writes as a manager and queues the hook; returns amoCRM's id of the (first) message.
 
-        `reply_to` is amoCRM's id of a message of the same chat; `lead_id` the card that the manager writes from.
-        Several attachments are several messages. With a `template` an empty text is the template's, whose markers
-        `params` replace. Raises KeyError for an unknown chat or message.
+        `reply_to` is amoCRM's id of a message of the same chat, `forward` of one of any chat; `lead_id` is the card
+        that the manager writes from. Several attachments are several messages. With a `template` an empty text is the
+        template's, whose markers `params` replace. Raises KeyError for an unknown chat or message.
         """
         quoted: SimMessage | None = account.messages[reply_to] if reply_to is not None else None
         chat = account.chats[chat_uuid]
@@ -87,6 +94,7 @@ class ChatHands:
             Author(uuid=account.open_chats(user), name=user.name),
             text,
             reply_to=quoted,
+            forward=account.messages[forward] if forward is not None else None,
             attachments=attachments,
             buttons=buttons,
             template=_used(template, params),
@@ -100,7 +108,7 @@ class ChatHands:
         chat_uuid: str,
         text: str = "",
         *,
-        attachments: Sequence[outgoing.Attachment] = (),
+        attachments: Sequence[Attachment] = (),
         buttons: outgoing.Buttons = (),
         template: SimTemplate | None = None,
         params: Mapping[str, str] | None = None,
@@ -153,13 +161,13 @@ class ChatHands:
         account.templates[template.id] = template
         return template
 
-    def show_typing(self, account: SimAccount, chat_uuid: str, user: SimUser) -> None:
-        """A manager types in the chat."""
-        outgoing.typing(self.world, self._sender, account, account.chats[chat_uuid], user)
+    def show_typing(self, account: SimAccount, chat_uuid: str, user: SimUser) -> bool:
+        """A manager types in the chat; whether a hook tells of it: at most one goes in five seconds."""
+        return gestures.typing(self.world, self._sender, account, account.chats[chat_uuid], user)
 
     def react(self, account: SimAccount, amo_id: str, user: SimUser, emoji: str | None) -> None:
-        """A manager reacts to a message, or takes the reaction back."""
-        outgoing.react(self.world, self._sender, account, account.messages[amo_id], user, emoji)
+        """A manager reacts to a message, or takes the reaction back. Raises ValueError for one not offered."""
+        gestures.react(self.world, self._sender, account, account.messages[amo_id], user, emoji)
 
     def unsorted(self, account: SimAccount) -> list[SimUnsorted]:
         """What waits in «Неразобранное», oldest first."""

@@ -50,9 +50,34 @@ class SimTalk:
     is_new: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """A message as a quote shows it. `amo_id` is None for one that was quoted by its content alone."""
+
+    amo_id: str | None
+    msgid: str | None
+    author: str
+    type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """A reaction with who put it: their name, or their id where nobody knows the name."""
+
+    emoji: str
+    by: str
+    is_manager: bool
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class SimMessage:
-    """A message. `status`: "" incoming, "imported", "sent", "delivered", "read" or "error"."""
+    """A message. `status`: "" incoming, "imported", "sent", "delivered", "read" or "error".
+
+    `statuses` are all that it had, as the manager saw them: errors by their text. A quote is the id of a message or, if
+    only its content was given, that; `reactions` maps the uuid of who reacted (their own id if nobody knows them) to
+    the emoji.
+    """
 
     id: str
     msgid: str | None
@@ -71,8 +96,19 @@ class SimMessage:
     error_code: int | None = None
     error: str = ""
     edited: bool = False
-    quote: str | None = None
+    quote: str | Quoted | None = None
+    forward: str | Quoted | None = None
     reactions: dict[str, str] = field(default_factory=dict)
+    statuses: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.status:
+            self.statuses.append(self.status)
+
+    @property
+    def was_written_here(self) -> bool:
+        """By a manager or a bot of amoCRM, not posted by the integration."""
+        return self.statuses[:1] == ["sent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +142,10 @@ class SimChat:
     messages: deque[SimMessage] = field(default_factory=deque)
     talk: SimTalk | None = None
     unsorted_uid: str | None = None
-    typing_until: float = 0.0
+    typing: dict[str, float] = field(default_factory=dict)
+    """Who types (the integration's id) → until when."""
+    typing_told: dict[str, float] = field(default_factory=dict)
+    """The manager who types → when a hook told of it last."""
     bot_waits: BotQuestion | None = None
 
 
@@ -132,27 +171,43 @@ class FeedItem:
     """One message as a deal card shows it.
 
     `status`: "" for incoming, "imported", "sent", "delivered", "read", or, when the message was not delivered, the text
-    of the error. `arrival` grows by one per accepted message, whatever its timestamp says; `quote` is the text quoted.
+    of the error; `statuses` are all of them in order. `arrival` grows by one per accepted message, whatever its
+    timestamp says. `data` are the bytes of the file: those that amoCRM fetched from `media`, or a manager attached;
+    None where there are none (yet) or they are too many to keep. `duration` in seconds; `location` and `contact` as the
+    integration gave them.
     """
 
     at: float
     conversation: str
     chat_uuid: str
     author: str
+    type: str
     text: str
     direction: Direction
     msgid: str | None
     status: str
     amo_id: str
     arrival: int
-    kind: str
     media: str = ""
+    data: bytes | None = None
     file_name: str = ""
-    quote: str = ""
+    file_size: int | None = None
+    duration: int | None = None
+    location: dict[str, float] | None = None
+    contact: dict[str, str] | None = None
+    media_group: str | None = None
+    quoted: Quoted | None = None
+    forwarded: Quoted | None = None
     silent: bool = False
-    edited: bool = False
+    is_edited: bool = False
     error_code: int | None = None
-    reactions: tuple[str, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    statuses: tuple[str, ...] = ()
+
+    @property
+    def quote(self) -> str:
+        """The text of the message that this one answers, "" where it answers none."""
+        return self.quoted.text if self.quoted is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

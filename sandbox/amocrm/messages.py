@@ -10,12 +10,14 @@ from typing import Any
 
 import trio
 
-from dealgram.sandbox.amocrm import cards, payloads
+from dealgram.sandbox.amocrm import avatars, cards, media, payloads, quotes
 from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.attachments import FILE_TYPES
 from dealgram.sandbox.amocrm.conversations import Author, Participant, SimChat, SimMessage
-from dealgram.sandbox.amocrm.shapes import BAD_VALUE, Problem
+from dealgram.sandbox.amocrm.shapes import BAD_VALUE, MISSING, Problem
 from dealgram.sandbox.amocrm.world import World
 
+_OF_THE_FILE = ("media", "file_name", "file_size", "media_duration", "sticker_id", "thumbnail", "media_group_id")
 _ERROR_TEXTS = {
     901: "Клиент удалил переписку",
     902: "Интеграция отключена на стороне канала",
@@ -38,24 +40,11 @@ def external(account: SimAccount, person: dict[str, Any]) -> Participant:
     )
 
 
-def see_picture(world: World, person: Participant) -> None:
-    """amoCRM may fetch the picture of a participant."""
-    if world.switches.fetch_avatars:
-        world.pictures.tell(person.avatar)
-
-
 def named_chat(account: SimAccount, body: dict[str, Any]) -> SimChat | None:
     """The chat that a request means: the id on amoCRM's side wins over ours."""
     if "conversation_ref_id" in body:
         return account.chats.get(body["conversation_ref_id"])
     return account.chats_by_client.get(body["conversation_id"])
-
-
-def find(account: SimAccount, body: dict[str, Any]) -> SimMessage | None:
-    """The message that `id`, or else `msgid`, names."""
-    if "id" in body:
-        return account.messages.get(body["id"])
-    return account.messages_by_msgid.get(body["msgid"])
 
 
 def accept(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMessage | list[Problem]:
@@ -68,12 +57,14 @@ def accept(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMes
     chat = named_chat(account, payload)
     if chat is None and "conversation_ref_id" in payload:
         return [Problem(BAD_VALUE, "payload.conversation_ref_id", "no such chat")]
-    problems = _people(world, account, payload) + _quote(world, account, payload, chat)
+    problems = _people(world, account, payload)
+    if world.switches.unknown_quote == "refuse":
+        problems += quotes.problems(account, payload, chat)
     if problems:
         return problems
     is_out = "receiver" in payload
     client = _client(account, payload["receiver"] if is_out else payload["sender"])
-    see_picture(world, client)
+    avatars.seen(world, client)
     chat = chat or account.open_chat(payload["conversation_id"], client)
     chat.client = chat.client or client
     chat.title = chat.title or client.name
@@ -96,13 +87,15 @@ def accept(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMes
         silent=payload["silent"],
         visible=False,
         status="imported" if is_out else "",
-        quote=_quoted_id(account, payload),
+        quote=quotes.reply(account, payload, chat),
+        forward=quotes.forward(account, payload),
     )
     if not is_out and world.switches.sender_renames_contact and chat.client is client and chat.contact_id is not None:
         contact = account.contacts[chat.contact_id]
         contact.name = chat.title = client.name
         account.index(contact)
     account.accept(message)
+    media.posted(world, account, message)
     if world.switches.visibility_delay_s <= 0:
         cards.show(world, account, message)
     else:
@@ -141,10 +134,17 @@ def receipt(world: World, message: SimMessage) -> dict[str, Any]:
 
 
 def edit(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMessage | list[Problem]:
-    """Changes the content of a message; with both ids, `msgid` becomes the integration's id of it."""
-    message = find(account, payload)
+    """Changes the content of a message; with both ids, `msgid` becomes the integration's id of it.
+
+    An edit that names no file keeps the one that is there (amoCRM contract §7).
+    """
+    message = quotes.find(account, payload)
     if message is None or not message.visible or message.chat is not named_chat(account, payload):
         return [Problem(BAD_VALUE, "payload.msgid", "no such message in this chat")]
+    kind = payload["message"]["type"]
+    needs_file = kind in FILE_TYPES and "media" not in payload["message"]
+    if needs_file and not message.content.get("media"):
+        return [Problem(MISSING, "payload.message.media", f"required: the message has no file to be a {kind} of")]
     msgid = payload.get("msgid")
     if msgid is not None and msgid != message.msgid:
         if msgid in account.messages_by_msgid:
@@ -155,34 +155,44 @@ def edit(world: World, account: SimAccount, payload: dict[str, Any]) -> SimMessa
         account.messages_by_msgid[msgid] = message
     content = dict(payload["message"])
     status = content.pop("delivery_status", None)
-    kept = {name: value for name, value in message.content.items() if name in ("media", "file_name", "file_size")}
-    if content["type"] in ("text", "location", "contact"):
-        kept = {}
-    changed_content = kept | content
+    changed_content = _kept(message, content) | content
     if changed_content != message.content:
+        has_new_file = changed_content.get("media") != message.content.get("media")
         message.content = changed_content
         message.edited = True
+        if has_new_file:
+            media.posted(world, account, message)
     if status is not None and message.direction == "out":
         set_status(world, account, message, status)
-    changed(world, account, message)
+    world.changed(account, message)
     return message
 
 
+def _kept(message: SimMessage, content: dict[str, Any]) -> dict[str, Any]:
+    """What an edit leaves as it is: the file, and what belongs to it, where no other file is named."""
+    if content["type"] not in FILE_TYPES:
+        return {}
+    return {name: value for name, value in message.content.items() if name in _OF_THE_FILE and "media" not in content}
+
+
 def set_status(world: World, account: SimAccount, message: SimMessage, body: dict[str, Any]) -> None:
-    """Delivered, read, or an error with the text that the manager sees. "Read" is not taken back by "delivered"."""
+    """Delivered, read, or an error with the text that the manager sees. "Read" is not taken back by "delivered".
+
+    Whether a message that was not delivered can become so later is a switch.
+    """
     value = body.get("status_code", body.get("delivery_status"))
+    if message.status == "error" and world.switches.status_after_error == "final":
+        return
     if value == -1:
         code = payloads.error_code(body) or 905
         message.status, message.error_code = "error", code
         message.error = body.get("error") or _ERROR_TEXTS[code]
     elif value == 2 or message.status != "read":
         message.status, message.error_code, message.error = ("read" if value == 2 else "delivered"), None, ""
-    changed(world, account, message)
-
-
-def changed(world: World, account: SimAccount, message: SimMessage) -> None:
-    lead_id = message.talk.lead_id if message.talk is not None else None
-    world.events.publish("message_changed", account_id=account.id, lead_id=lead_id, chat_uuid=message.chat.uuid)
+    else:
+        return
+    message.statuses.append(message.error or message.status)
+    world.changed(account, message)
 
 
 def _people(world: World, account: SimAccount, payload: dict[str, Any]) -> list[Problem]:
@@ -220,27 +230,3 @@ def _manager(world: World, account: SimAccount, sender: dict[str, Any]) -> Autho
     user = account.users_by_amojo.get(sender["ref_id"])
     name = user.name if user is not None else sender.get("name") or world.channel.title
     return Author(uuid=sender["ref_id"], name=name)
-
-
-def _quote(world: World, account: SimAccount, payload: dict[str, Any], chat: SimChat | None) -> list[Problem]:
-    """A reply may only quote the same chat; a forward any chat of the integration."""
-    if world.switches.unknown_quote == "ignore":
-        return []
-    problems: list[Problem] = []
-    quoted = payload.get("reply_to", {}).get("message", {})
-    if "id" in quoted or "msgid" in quoted:
-        original = find(account, quoted)
-        if original is None or original.chat is not chat:
-            problems.append(Problem(BAD_VALUE, "payload.reply_to.message", "no such message in this chat"))
-    problems += [
-        Problem(BAD_VALUE, "payload.forwards.messages.0", "no such message")
-        for one in payload.get("forwards", {}).get("messages", [])
-        if ("id" in one or "msgid" in one) and find(account, one) is None
-    ]
-    return problems
-
-
-def _quoted_id(account: SimAccount, payload: dict[str, Any]) -> str | None:
-    quoted = payload.get("reply_to", {}).get("message", {})
-    original = find(account, quoted) if "id" in quoted or "msgid" in quoted else None
-    return original.id if original is not None and original.chat is named_chat(account, payload) else None

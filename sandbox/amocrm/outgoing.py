@@ -1,7 +1,8 @@
-"""What people and bots do in amoCRM that the integration hears of: writing, typing, reacting (amoCRM contract §9, §17).
+"""What people and bots write in amoCRM, and the hooks that tell the integration of it (amoCRM contract §9, §17).
 
-Owns the bodies of the hooks of version 2. Promises: an answer is in the feed with the status "sent" before its hook
-is queued, so that a delivery status always finds its message.
+Owns the bodies of message hooks of version 2. Several attachments are several messages with hooks of their own that
+share a `media_group_id`. Promises: an answer is in the feed with the status "sent" before its hook is queued, so that
+a delivery status always finds its message.
 """
 
 from __future__ import annotations
@@ -10,26 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dealgram.sandbox.amocrm import cards
+from dealgram.sandbox.amocrm import cards, quotes
 from dealgram.sandbox.amocrm.account import SimAccount
+from dealgram.sandbox.amocrm.attachments import Attachment
 from dealgram.sandbox.amocrm.conversations import Author, BotQuestion, SimChat, SimMessage
 from dealgram.sandbox.amocrm.hooks import HookSender
-from dealgram.sandbox.amocrm.records import SimTemplate, SimUser
+from dealgram.sandbox.amocrm.records import SimTemplate
 from dealgram.sandbox.amocrm.world import World
 
-TYPING_S = 5
 Buttons = Sequence[Sequence[dict[str, str]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A file that a manager attaches; `kind`: picture, video, file, voice, audio or sticker."""
-
-    kind: str
-    media: str
-    file_name: str = ""
-    file_size: int = 0
-    thumbnail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +46,7 @@ def imported(world: World, hooks: HookSender, account: SimAccount, message: SimM
     """An import in a user's name comes back as a hook, if the switch says so; one of the channel's bot never does."""
     if not world.switches.user_import_hook or message.sender.uuid not in account.users_by_amojo:
         return
-    hook = _message_hook(world, account, message, None, None)
+    hook = _message_hook(world, account, message, None)
     hooks.queue(account, kind="message", subject=message.id, chat_uuid=message.chat.uuid, content={"message": hook})
 
 
@@ -69,38 +59,28 @@ def write(
     text: str,
     *,
     reply_to: SimMessage | None = None,
+    forward: SimMessage | None = None,
     attachments: Sequence[Attachment] = (),
     buttons: Buttons = (),
     template: UsedTemplate | None = None,
     lead_id: int | None = None,
 ) -> list[SimMessage]:
-    """Writes as a manager or as a bot: one message, or one per attachment, the text, the buttons and the template with
-    the first. Queues their hooks. Raises ValueError for buttons of two kinds.
+    """Writes as a manager or as a bot: one message, or one per attachment; buttons, template and what is forwarded are
+    with the first, the text too or (by the switch) with each. Queues their hooks. Raises ValueError for buttons of two
+    kinds.
     """
     if template is not None:
         text, buttons = text or template.text, buttons or template.buttons
     if len({"url" in button for row in buttons for button in row}) > 1:
         raise ValueError("text buttons and buttons with links cannot stand in one message")
-    parts: list[dict[str, Any]] = [{"type": "text", "text": text}]
-    if attachments:
-        parts = [
-            {
-                "type": one.kind,
-                "text": text if index == 0 else "",
-                "media": one.media,
-                "thumbnail": one.thumbnail,
-                "file_name": one.file_name,
-                "file_size": one.file_size,
-            }
-            for index, one in enumerate(attachments)
-        ]
-    if len(parts) > 1 and world.switches.media_group == "message":
-        group = world.ids.uuid()
-        parts = [{**part, "media_group_id": group} for part in parts]
+    parts = _parts(world, account, text, attachments)
     client = chat.client
+    receiver = Author(uuid=client.uuid, name=client.name, client_id=client.client_id) if client else None
     written: list[SimMessage] = []
+    told: list[dict[str, Any]] = []
     for index, content in enumerate(parts):
-        milliseconds = int(world.now() * 1000)
+        is_first = index == 0
+        milliseconds = int(world.now() * 1000) + index
         message = SimMessage(
             id=world.ids.uuid(),
             msgid=None,
@@ -111,23 +91,58 @@ def write(
             msec_timestamp=milliseconds,
             direction="out",
             sender=sender,
-            receiver=Author(uuid=client.uuid, name=client.name, client_id=client.client_id) if client else None,
+            receiver=receiver,
             content=content,
             silent=False,
             visible=False,
             status="sent",
             quote=reply_to.id if reply_to is not None else None,
+            forward=forward.id if forward is not None and is_first else None,
         )
         account.accept(message)
         cards.show(world, account, message, lead_id=lead_id)
-        is_first = index == 0
         markup = {"mode": "inline", "buttons": [list(row) for row in buttons]} if buttons and is_first else None
-        hook = _message_hook(world, account, message, reply_to, markup)
+        hook = _message_hook(world, account, message, markup)
         if template is not None and is_first:
             hook["message"]["template"] = _shown_template(template)
-        hooks.queue(account, kind="message", subject=message.id, chat_uuid=chat.uuid, content={"message": hook})
         written.append(message)
+        told.append(hook)
+    for index in _hook_order(world, len(told)):
+        subject, content = written[index].id, {"message": told[index]}
+        hooks.queue(account, kind="message", subject=subject, chat_uuid=chat.uuid, content=content)
     return written
+
+
+def _parts(world: World, account: SimAccount, text: str, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+    """The contents of the messages that an answer becomes."""
+    if not attachments:
+        return [{"type": "text", "text": text}]
+    parts: list[dict[str, Any]] = []
+    for index, one in enumerate(attachments):
+        media, thumbnail = world.files.host(account.amojo_id, one)
+        parts.append(
+            {
+                "type": one.type,
+                "text": text if index == 0 or world.switches.album_text == "each" else "",
+                "media": media,
+                "thumbnail": thumbnail,
+                "file_name": one.file_name,
+                "file_size": one.told_size,
+            }
+        )
+    if len(parts) > 1:
+        group = world.ids.uuid()
+        parts = [{**part, "media_group_id": group} for part in parts]
+    return parts
+
+
+def _hook_order(world: World, count: int) -> list[int]:
+    """The order in which the hooks of one answer go; shuffled is never the kept one."""
+    kept = list(range(count))
+    order = list(kept)
+    while world.switches.album_order == "shuffled" and count > 1 and order == kept:
+        world.rng.shuffle(order)
+    return order
 
 
 def _shown_template(used: UsedTemplate) -> dict[str, Any]:
@@ -151,13 +166,10 @@ def salesbot(
 
 
 def _message_hook(
-    world: World,
-    account: SimAccount,
-    message: SimMessage,
-    reply_to: SimMessage | None,
-    markup: dict[str, Any] | None,
+    world: World, account: SimAccount, message: SimMessage, markup: dict[str, Any] | None
 ) -> dict[str, Any]:
     chat, client, content = message.chat, message.chat.client, message.content
+    is_told = world.switches.file_facts == "given"
     inner: dict[str, Any] = {
         "id": message.id,
         "type": content["type"],
@@ -166,13 +178,18 @@ def _message_hook(
         "tag": "",
         "media": content.get("media", ""),
         "thumbnail": content.get("thumbnail", ""),
-        "file_name": content.get("file_name", ""),
-        "file_size": content.get("file_size", 0),
+        "file_name": content.get("file_name", "") if is_told else "",
+        "file_size": content.get("file_size", 0) if is_told else 0,
     }
-    if "media_group_id" in content:
-        inner["media_group_id"] = content["media_group_id"]
-    if reply_to is not None and world.channel.quotes:
-        inner["reply_to"] = {"message": _quoted(reply_to)}
+    group = {name: content[name] for name in ("media_group_id",) if name in content}
+    if world.switches.media_group == "message":
+        inner |= group
+    quoted = account.messages.get(message.quote) if isinstance(message.quote, str) else None
+    if quoted is not None and world.channel.quotes:
+        inner["reply_to"] = {"message": quotes.in_hook(quoted)}
+    forwarded = account.messages.get(message.forward) if isinstance(message.forward, str) else None
+    if forwarded is not None and world.channel.quotes:
+        inner["forwards"] = {"messages": [quotes.in_hook(forwarded)], "conversation_ref_id": forwarded.chat.uuid}
     receiver: dict[str, Any] = {"id": "", "phone": "", "email": ""}
     if client is not None:
         receiver = {"id": client.uuid, "phone": client.phone, "email": client.email}
@@ -185,79 +202,9 @@ def _message_hook(
         "msec_timestamp": message.msec_timestamp,
         "message": inner,
     }
+    if world.switches.media_group == "beside":
+        hook |= group
     source = cards.source_of(world, account, chat)
     if source is not None:
         hook["source"] = {"external_id": source.external_id}
     return hook
-
-
-def _quoted(message: SimMessage) -> dict[str, Any]:
-    def person(author: Author | None) -> dict[str, Any]:
-        if author is None:
-            return {}
-        return {"id": author.uuid} | ({"client_id": author.client_id} if author.client_id is not None else {})
-
-    content = message.content
-    quoted: dict[str, Any] = {"id": message.id}
-    if message.msgid is not None:
-        quoted["msgid"] = message.msgid
-    return quoted | {
-        "type": content["type"],
-        "text": content.get("text", ""),
-        "media": content.get("media", ""),
-        "thumbnail": content.get("thumbnail", ""),
-        "file_name": content.get("file_name", ""),
-        "file_size": content.get("file_size", 0),
-        "timestamp": message.timestamp,
-        "msec_timestamp": message.msec_timestamp,
-        "sender": person(message.sender),
-        "receiver": person(message.receiver),
-    }
-
-
-def typing(world: World, hooks: HookSender, account: SimAccount, chat: SimChat, user: SimUser) -> None:
-    """A manager types. Sent only on channels for which support switched it on."""
-    if not world.channel.typing_hooks:
-        return
-    person = {"id": account.open_chats(user)}
-    inner: dict[str, Any] = {
-        "conversation": {"id": chat.uuid, "client_id": chat.client_id},
-        "expired_at": world.seconds + TYPING_S,
-    }
-    action: dict[str, Any] = {"typing": {"user": person, **inner}}
-    if world.switches.typing_hook == "beside":
-        action = {"user": person, "typing": inner}
-    hooks.queue(account, kind="typing", subject=chat.uuid, chat_uuid=chat.uuid, content={"action": action})
-
-
-def react(
-    world: World, hooks: HookSender, account: SimAccount, message: SimMessage, user: SimUser, emoji: str | None
-) -> None:
-    """A manager puts a reaction on a message, or takes it back (`emoji` None)."""
-    ref_id = account.open_chats(user)
-    if emoji is None:
-        message.reactions.pop(ref_id, None)
-    else:
-        message.reactions[ref_id] = emoji
-    chat = message.chat
-    reaction: dict[str, Any] = {
-        "user": {"id": ref_id},
-        "conversation": {"id": chat.uuid, "client_id": chat.client_id},
-        "type": "unreact" if emoji is None else "react",
-    }
-    if emoji is not None:
-        reaction["emoji"] = emoji
-    if world.switches.reaction_hook == "msgid":
-        reaction["msgid"] = message.id
-    else:
-        named: dict[str, Any] = {"id": message.id}
-        if message.msgid is not None:
-            named["client_id"] = message.msgid
-        reaction["message"] = named | {
-            "sender": {"id": message.sender.uuid},
-            "receiver": {"id": message.receiver.uuid if message.receiver is not None else ""},
-            "timestamp": message.timestamp,
-            "msec_timestamp": message.msec_timestamp,
-        }
-    content = {"action": {"reaction": reaction}}
-    hooks.queue(account, kind="reaction", subject=message.id, chat_uuid=chat.uuid, content=content)

@@ -209,8 +209,18 @@ def event_rules(body: dict[str, Any], switches: Switches) -> list[Problem]:
                 for name in ("type", "timestamp", "msec_timestamp", "sender")
                 if name not in one
             ]
-            if one.get("type") == "text" and not one.get("text"):
-                problems.append(Problem(MISSING, join(path, "text"), "required of a quoted text"))
+            problems += _quoted_content(one, path)
+    return problems
+
+
+def _quoted_content(quoted: dict[str, Any], path: str) -> list[Problem]:
+    """What a quote must hold that names no message."""
+    kind, sender = quoted.get("type", ""), quoted.get("sender", {"id": "missing"})
+    problems: list[Problem] = []
+    if kind in ("text", "location", "contact") and not quoted.get(kind):
+        problems.append(Problem(MISSING, join(path, kind), f"required of a quoted {kind}"))
+    if not any(name in sender for name in ("id", "ref_id", "name")):
+        problems.append(Problem(MISSING, join(path, "sender.name"), "required of a quoted sender without an id"))
     return problems
 
 
@@ -259,6 +269,8 @@ def _content(message: dict[str, Any], is_edit: bool, switches: Switches) -> list
         missing = name not in message if name == "file_size" else not message.get(name)  # an empty file is a file
         if missing:
             problems.append(Problem(MISSING, join(path, name), f"required of a message of type {message['type']}"))
+    if switches.file_limit is not None and message.get("file_size", 0) > switches.file_limit:
+        problems.append(Problem(BAD_VALUE, join(path, "file_size"), f"more than {switches.file_limit} bytes"))
     limit = switches.text_limit
     if limit is not None and len(message.get("text", "")) > limit:
         problems.append(Problem(BAD_VALUE, join(path, "text"), f"the text is longer than {limit} characters"))

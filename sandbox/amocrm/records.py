@@ -16,7 +16,7 @@ WON, LOST = 142, 143
 class SimChannel:
     """The chat channel as support registers it, one per integration (amoCRM contract §5).
 
-    `quotes` and `typing_hooks` are what support switches on for a channel.
+    `quotes` and `typing_hooks` are what support switches on for a channel, `reactions` the list declared to it.
     """
 
     id: str
@@ -26,6 +26,7 @@ class SimChannel:
     code: str = "amo.ext.31000001"
     quotes: bool = True
     typing_hooks: bool = True
+    reactions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

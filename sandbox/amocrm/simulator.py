@@ -43,6 +43,7 @@ from dealgram.sandbox.amocrm.answers import Answer, Refused, refuse
 from dealgram.sandbox.amocrm.chat_hands import ChatHands
 from dealgram.sandbox.amocrm.crm_hooks import CrmHookRecord, CrmHookSender
 from dealgram.sandbox.amocrm.events import EventStream, Subscription
+from dealgram.sandbox.amocrm.file_host import FileHost
 from dealgram.sandbox.amocrm.hook_faults import HookFaults
 from dealgram.sandbox.amocrm.hooks import HookRecord, HookSender, HookUrl
 from dealgram.sandbox.amocrm.ids import Ids
@@ -91,6 +92,7 @@ class AmoSimulator(People, ChatHands, Installations):
             events=events,
             domain=domain,
             crm_hooks=CrmHookSender(lambda: self.world.switches, events),
+            files=FileHost(ids),
         )
         self.faults = FaultPlan()
         self._sender = HookSender(self.world, hook_url)
@@ -180,6 +182,16 @@ class AmoSimulator(People, ChatHands, Installations):
         return self.world.crm_hooks.faults
 
     @property
+    def files(self) -> FileHost:
+        """Where managers' attachments can be fetched, and what goes wrong there."""
+        return self.world.files
+
+    @property
+    def downloads_pending(self) -> int:
+        """Media and pictures that amoCRM has still to fetch."""
+        return self.world.downloads.pending
+
+    @property
     def violations(self) -> list[str]:
         return self.world.violations
 
@@ -202,13 +214,14 @@ class AmoSimulator(People, ChatHands, Installations):
         return self.world.events.subscribe(size)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Sends hooks, tells of removals and makes delayed messages visible, until cancelled."""
+        """Sends hooks, fetches and hosts files, tells of removals, makes delayed messages visible, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sender.run)
             nursery.start_soon(self._calls.run)
             nursery.start_soon(self.world.crm_hooks.run)
             nursery.start_soon(messages.show_later, self.world)
-            nursery.start_soon(self.world.pictures.run)
+            nursery.start_soon(self.world.downloads.run)
+            await nursery.start(self.world.files.run)
             task_status.started()
 
     # -- accounts ------------------------------------------------------------------------------------------------

@@ -17,14 +17,25 @@ class Switches:
 
     # Chats API
     delivery_field: Literal["either", "status_code", "delivery_status"] = "either"  # point 1
+    # Is the list of reactions that is declared for a channel also the list of those that are accepted from it
+    reactions: Literal["any", "declared"] = "any"  # section 5
+    unknown_reactor: Literal["accept", "refuse"] = "accept"  # section 6: somebody who never wrote reacts
+    status_after_error: Literal["changes", "final"] = "changes"  # section 8: can what failed be delivered later
     reaction_hook: Literal["msgid", "message"] = "msgid"  # point 2
     typing_hook: Literal["inside", "beside"] = "inside"  # point 3: `action.typing.user` or `action.user`
-    media_group: Literal["message", "absent"] = "message"  # point 4
+    media_group: Literal["message", "beside", "absent"] = "message"  # point 4: in `message.message`, in `message`
+    album_text: Literal["first", "each"] = "first"  # section 9: the text of a message with several attachments
+    album_order: Literal["kept", "shuffled"] = "kept"  # point 24: in which order the hooks of one album come
+    file_facts: Literal["given", "empty"] = "given"  # section 9: the example of a hook has no name and the size 0
     message_ids: Literal["uuid", "ours"] = "uuid"  # point 5: the ids in the answer to a new message
     duplicate_msgid: Literal["same_ids", "refuse"] = "same_ids"  # point 6
     error_body: Literal["object", "empty"] = "object"  # point 7: body of a refused Chats API request
     sender_rendering: Literal["per_message", "first"] = "per_message"  # point 9
     chat_lead: Literal["latest_lead", "every_lead"] = "latest_lead"  # point 10, section 12a
+    media_fetch: Literal["at_once", "late", "twice", "never"] = "at_once"  # point 18: when posted media are fetched
+    media_late_s: float = 1.0  # how late "late" and the second time of "twice" are; on trio's clock
+    media_first: Literal["get", "head", "range"] = "get"  # point 18: the first request to an address
+    file_limit: int | None = None  # point 18: a `file_size` above it is refused
     fetch_avatars: bool = False  # point 18: each new address of a participant's picture is fetched, once and soon
     # Section 12: what becomes of a message of a known contact. open_deal: it goes to the open deal, else a new one;
     # new_deal: every new talk is a new deal; unsorted: to the open deal, else among the unsorted.

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import trio
 
 from dealgram.sandbox.amocrm.account import SimAccount
-from dealgram.sandbox.amocrm.avatars import PictureFetcher
 from dealgram.sandbox.amocrm.conversations import SimMessage
 from dealgram.sandbox.amocrm.crm_hooks import CrmHookSender
+from dealgram.sandbox.amocrm.downloads import Downloads, Shelf
 from dealgram.sandbox.amocrm.events import EventStream
+from dealgram.sandbox.amocrm.file_host import FileHost
 from dealgram.sandbox.amocrm.ids import Ids
 from dealgram.sandbox.amocrm.limits import Pace
 from dealgram.sandbox.amocrm.records import SimChannel, SimIntegration
@@ -27,6 +28,8 @@ from dealgram.sandbox.amocrm.switches import Switches
 VIOLATIONS_KEPT = 1000
 REQUESTS_KEPT = 2000
 BODY_KEPT = 4096
+PICTURES_KEPT = 1000
+MEDIA_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class World:
     events: EventStream
     domain: str
     crm_hooks: CrmHookSender
+    files: FileHost
     accounts: dict[int, SimAccount] = field(default_factory=dict)
     accounts_by_amojo: dict[str, SimAccount] = field(default_factory=dict)
     hosts: dict[str, int | None] = field(default_factory=dict)
@@ -90,7 +94,11 @@ class World:
     chat_pace: Pace = field(default_factory=Pace)
     imported: Callable[[SimAccount, SimMessage], None] | None = None
     """Told of every new message that the integration imports, if somebody is to hear of it."""
-    pictures: PictureFetcher = field(default_factory=PictureFetcher)
+    downloads: Downloads = field(default_factory=Downloads)
+    pictures: Shelf = field(default_factory=lambda: Shelf(PICTURES_KEPT))
+    """Participants' pictures by their address."""
+    media: Shelf = field(default_factory=lambda: Shelf(MEDIA_KEPT))
+    """Files of the messages that the integration posted, by amoCRM's id of the message."""
     later: deque[tuple[float, SimAccount, SimMessage]] = field(default_factory=deque)
     later_added: trio.Event = field(default_factory=trio.Event)
 
@@ -120,6 +128,15 @@ class World:
             self.violations.append(text)
         else:
             self.violations_dropped += 1
+
+    def changed(self, account: SimAccount, message: SimMessage) -> None:
+        """Tells watchers that a visible message looks different now."""
+        lead_id = message.talk.lead_id if message.talk is not None else None
+        self.events.publish("message_changed", account_id=account.id, lead_id=lead_id, chat_uuid=message.chat.uuid)
+
+    def may_react(self, emoji: str) -> bool:
+        """Whether the channel has this reaction; by the switch, every channel has every one."""
+        return self.switches.reactions == "any" or emoji in self.channel.reactions
 
     def check(self, shape: Check, value: object, where: str) -> list[Problem]:
         """What is wrong with `value`; unknown fields count as the switch says."""

@@ -148,11 +148,11 @@ def _item(amo: AmoSimulator, account: SimAccount, item: FeedItem, names: dict[st
         "conversation": names.get(item.chat_uuid) or account.chats[item.chat_uuid].title,
         "conversation_id": item.conversation,
         "chat": item.chat_uuid,
-        "kind": None if item.kind == "text" else _KINDS.get(item.kind, item.kind),
+        "kind": None if item.type == "text" else _KINDS.get(item.type, item.type),
         "text": item.text or item.file_name,
         "status": _FAILED if error else message.status,
         "error": error,
-        "reply": _quoted(account, message.quote),
+        "reply": None if item.quoted is None else {"author": item.quoted.author, "text": item.quoted.text},
     }
 
 
@@ -161,11 +161,6 @@ def _role(amo: AmoSimulator, account: SimAccount, item: FeedItem) -> str:
     if sender.uuid == amo.channel.bot_id:
         return "bot"
     return "client" if item.direction == "in" else "manager"
-
-
-def _quoted(account: SimAccount, message_id: str | None) -> Json | None:
-    quoted = account.messages.get(message_id or "")
-    return None if quoted is None else {"author": quoted.sender.name, "text": quoted.content.get("text", "")}
 
 
 def _note(account: SimAccount, note: SimNote) -> Json:

@@ -275,6 +275,7 @@ async def test_a_person_gets_a_contact_a_deal_and_a_chat(amo):
 
 
 async def test_every_kind_of_content_is_accepted(amo):
+    amo.simulator.switches = AmoSwitches(media_fetch="never")  # nobody serves these addresses
     await amo.amojo.connect(amo.account.amojo_id, "Telegram")
     file = {"media": "https://svc.example/f/1", "file_name": "f.bin", "file_size": 10}
     contents = [

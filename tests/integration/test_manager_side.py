@@ -224,8 +224,7 @@ async def test_files_text_and_buttons_of_one_answer_come_in_order_with_one_text(
     world = stage.world
     chat = await begin(stage)
     files = [
-        Attachment(kind="picture", media=f"https://drive.amocrm.ru/{n}.png", file_name=f"{n}.png", file_size=9)
-        for n in range(3)
+        Attachment("picture", url=f"https://drive.amocrm.ru/{n}.png", name=f"{n}.png", claimed_size=9) for n in range(3)
     ]
     template = stage.amo.add_template(world.account, "Приветствие", "Привет, {{name}}", external_id="hello")
     for media_group in ("message", "absent"):

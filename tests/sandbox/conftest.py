@@ -179,7 +179,8 @@ async def amo() -> AsyncIterator[Amo]:
     sim = AmoSimulator(
         channel=channel,
         integration=integration,
-        switches=Switches(rest_rate_per_s=None),  # the clock stands still; the test of the limit switches it on
+        # The clock stands still, so the test of the limit switches it on; addresses of media are made up in most tests.
+        switches=Switches(rest_rate_per_s=None, media_fetch="never"),
         now=lambda: holder[0].time if holder else START,
         rng=random.Random(7),
     )

@@ -85,7 +85,7 @@ async def test_the_trailing_newline_is_a_switch(amo: Any) -> None:
 
 async def test_attachments_and_buttons(amo: Any) -> None:
     chat = await amo.open_chat()
-    files = [Attachment(kind="picture", media=f"https://amojo.example/{name}", file_name=name) for name in ("a", "b")]
+    files = [Attachment("picture", url=f"https://amojo.example/{name}", name=name) for name in ("a", "b")]
     amo.sim.answer(amo.account, chat, amo.account.owner, "альбом", attachments=files)
     amo.sim.answer(amo.account, chat, amo.account.owner, "выбор", buttons=[[{"text": "Да"}]])
     amo.switch(media_group="absent")
@@ -101,15 +101,17 @@ async def test_attachments_and_buttons(amo: Any) -> None:
 async def test_typing_and_reaction_hooks_in_both_shapes(amo: Any) -> None:
     made = await amo.send(msgid="m1")
     chat, user = made["conversation_id"], amo.account.owner
+    started = int(amo.time)
     amo.sim.show_typing(amo.account, chat, user)
     amo.sim.react(amo.account, made["msgid"], user, "👍")
     amo.switch(typing_hook="beside", reaction_hook="message")
+    amo.time += 5
     amo.sim.show_typing(amo.account, chat, user)
     amo.sim.react(amo.account, made["msgid"], user, None)
     await amo.receiver.wait(4)
     typing, reaction, typing_beside, reaction_message = (one["action"] for one in amo.receiver.bodies())
     assert typing["typing"]["user"] == {"id": user.amojo_id}
-    assert typing["typing"]["expired_at"] == int(amo.time) + 5
+    assert typing["typing"]["expired_at"] == started + 5
     assert typing_beside["user"] == {"id": user.amojo_id}
     assert "user" not in typing_beside["typing"]
     assert (reaction["reaction"]["msgid"], reaction["reaction"]["emoji"]) == (made["msgid"], "👍")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from dealgram.sandbox.amocrm import Reaction
+
 BOT = "b0b0b0b0-0000-4000-8000-000000000000"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 CLIENT = {"id": "tgu-9001", "name": "Анна"}
@@ -239,7 +241,7 @@ async def test_edit(amo: Any) -> None:
     edit = {"conversation_id": "p1-9001", "msgid": "e1", "message": {"type": "picture", "text": "стало"}}
     assert (await amo.event(edit, "edit_message")).status_code == 200
     item = amo.sim.message(amo.account, made["msgid"])
-    assert (item.text, item.media, item.edited) == ("стало", "https://svc.example/f/1", True)
+    assert (item.text, item.media, item.is_edited) == ("стало", "https://svc.example/f/1", True)
     ignored = {**edit, "sender": 5, "source": "x", "timestamp": 1, "msec_timestamp": 1000}
     assert (await amo.event(ignored, "edit_message")).status_code == 200
     for wrong in (
@@ -262,7 +264,7 @@ async def test_an_edit_can_name_and_settle_a_message_of_amocrm(amo: Any) -> None
     edit = {"conversation_ref_id": chat, "id": amo_id, "msgid": "tg-out-1", "message": message}
     assert (await amo.event(edit, "edit_message")).status_code == 200
     item = amo.sim.message(amo.account, amo_id)
-    assert (item.msgid, item.status, item.edited) == ("tg-out-1", "Нет", False)
+    assert (item.msgid, item.status, item.is_edited) == ("tg-out-1", "Нет", False)
     await amo.send(msgid="taken")
     assert (await amo.event({**edit, "msgid": "taken"}, "edit_message")).status_code == 400
 
@@ -368,7 +370,7 @@ async def test_reactions(amo: Any) -> None:
     react = {"conversation_id": "p1-9001", "msgid": "r1", "user": {"id": "tgu-9001"}, "type": "react", "emoji": "😍"}
     answer = await amo.signed("POST", path, react)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert amo.sim.message(amo.account, made["msgid"]).reactions == ("😍",)
+    assert amo.sim.message(amo.account, made["msgid"]).reactions == (Reaction(emoji="😍", by="Анна", is_manager=False),)
     by_amo = {"conversation_ref_id": made["conversation_id"], "id": made["msgid"], "user": {"id": "tgu-9001"}}
     assert (await amo.signed("POST", path, {**by_amo, "type": "unreact"})).status_code == 200
     assert amo.sim.message(amo.account, made["msgid"]).reactions == ()

@@ -53,7 +53,7 @@ async def test_a_template_with_its_markers_and_attachments(amo: Any) -> None:
     content = "Здравствуйте, {{contact.name}}! Сделка {{lead.id}}"
     template = amo.sim.add_template(amo.account, "Привет", content, external_id="hello", buttons=buttons)
     plain = amo.sim.add_template(amo.account, "Пока", "До свидания")
-    files = [Attachment(kind="picture", media=f"https://amojo.example/{name}", file_name=name) for name in ("a", "b")]
+    files = [Attachment("picture", url=f"https://amojo.example/{name}", name=name) for name in ("a", "b")]
     params = {"{{contact.name}}": "Анна", "{{lead.id}}": "42"}
     amo.sim.salesbot(amo.account, chat, template=template, params=params, attachments=files)
     amo.sim.answer(amo.account, chat, amo.account.owner, "", template=plain)
