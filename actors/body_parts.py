@@ -81,8 +81,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a message has besides its text: at most one of these.
 
-    ``instead`` is the line that stands for it in words, above the text, where it cannot be shown itself: the file is
-    too large, nobody can fetch it from us, amoCRM refuses it.
+    ``instead`` is the whole message in words, the text included, for where the thing itself cannot be shown: the file
+    is too large, nobody can fetch it from us, amoCRM refuses it.
     """
 
     file: TelegramFile | None = None

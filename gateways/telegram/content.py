@@ -109,6 +109,14 @@ class Video(File, frozen=True, kw_only=True):
     thumbnail: Photo | None = None
 
 
+class LivePhoto(File, frozen=True, kw_only=True):
+    """A picture that moves for a moment; the file is the moving one."""
+
+    photo: tuple[Photo, ...] = ()
+    duration: int = 0
+    mime_type: str = ""
+
+
 class Audio(File, frozen=True, kw_only=True):
     """Music or a voice message."""
 
@@ -170,9 +178,11 @@ class PollOption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
-    """A poll or a quiz."""
+    """A poll, or a quiz (`type`)."""
 
     question: str
+    type: str = "regular"
+    is_closed: bool = False
     options: tuple[PollOption, ...] = ()
     is_anonymous: bool = True
     allows_multiple_answers: bool = False
@@ -192,10 +202,18 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     id: int = 0
 
 
+class PaidItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several paid media: preview, photo, video, or a type of later; `duration` is a preview's."""
+
+    type: str = ""
+    duration: int = 0
+
+
 class PaidMedia(msgspec.Struct, frozen=True, kw_only=True):
     """Media behind a payment."""
 
     star_count: int = 0
+    paid_media: tuple[PaidItem, ...] = ()
 
 
 class ChecklistTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +221,12 @@ class ChecklistTask(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int = 0
     text: str = ""
+    completion_date: UnixTime = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Somebody ticked it off."""
+        return self.completion_date > 0
 
 
 class Checklist(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,11 +273,30 @@ class TextQuote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExternalReply(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to a message in another chat or topic."""
+    """An answer to a message in another chat or topic: where that is from, and what it holds besides text."""
 
     origin: Origin | None = None
     chat: Chat | None = None
     message_id: Int64 | None = None
+    animation: Video | None = None
+    photo: tuple[Photo, ...] = ()
+    live_photo: LivePhoto | None = None
+    video: Video | None = None
+    audio: Audio | None = None
+    voice: Audio | None = None
+    video_note: Video | None = None
+    document: Document | None = None
+    sticker: Sticker | None = None
+    venue: Venue | None = None
+    location: Location | None = None
+    contact: ContactCard | None = None
+    poll: Poll | None = None
+    dice: Dice | None = None
+    story: Story | None = None
+    paid_media: PaidMedia | None = None
+    checklist: Checklist | None = None
+    invoice: Invoice | None = None
+    game: Game | None = None
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):

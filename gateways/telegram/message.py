@@ -17,6 +17,7 @@ from dealgram.gateways.telegram.content import (
     Game,
     InlineKeyboard,
     Invoice,
+    LivePhoto,
     Location,
     Origin,
     PaidMedia,
@@ -114,6 +115,7 @@ _KINDS = (
     "text",
     "animation",  # before document: an animation carries both
     "photo",
+    "live_photo",
     "video",
     "audio",
     "voice",
@@ -163,6 +165,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     reply_to_message: Message | None = None
     external_reply: ExternalReply | None = None
+    reply_to_story: Story | None = None
     quote: TextQuote | None = None
     forward_origin: Origin | None = None
     reply_markup: InlineKeyboard | None = None
@@ -172,6 +175,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     caption: str = ""
     caption_entities: tuple[Entity, ...] = ()
     photo: tuple[Photo, ...] = ()
+    live_photo: LivePhoto | None = None
     video: Video | None = None
     animation: Video | None = None
     video_note: Video | None = None

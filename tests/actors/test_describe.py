@@ -23,6 +23,7 @@ FILE = {"file_id": "a", "file_unique_id": "b", "file_size": 10}
 SAMPLES: dict[str, object] = {
     "animation": FILE | {"width": 1, "height": 1, "duration": 3},
     "photo": [FILE | {"width": 1, "height": 1}],
+    "live_photo": FILE | {"width": 1, "height": 1, "duration": 3},
     "video": FILE | {"width": 1, "height": 1, "duration": 67, "file_name": "обзор.mp4"},
     "audio": FILE | {"duration": 200, "performer": "Кино", "title": "Группа крови"},
     "voice": FILE | {"duration": 5},
@@ -35,9 +36,12 @@ SAMPLES: dict[str, object] = {
     "poll": {"question": "Когда?", "options": [{"text": "Утром"}, {"text": "Вечером"}]},
     "dice": {"emoji": "🎯", "value": 6},
     "story": {"chat": {"id": -100, "type": "channel", "title": "Новости"}, "id": 2},
-    "paid_media": {"star_count": 5},
-    "checklist": {"title": "Запуск", "tasks": [{"id": 1, "text": "Домен"}, {"id": 2, "text": "Макет"}]},
-    "invoice": {"title": "Оплата сайта"},
+    "paid_media": {"star_count": 5, "paid_media": [{"type": "preview"}, {"type": "preview", "duration": 9}]},
+    "checklist": {
+        "title": "Запуск",
+        "tasks": [{"id": 1, "text": "Домен", "completion_date": 1}, {"id": 2, "text": "Макет"}],
+    },
+    "invoice": {"title": "Оплата сайта", "currency": "RUB", "total_amount": 1500050},
     "game": {"title": "Змейка"},
     "new_chat_members": [PERSON],
     "left_chat_member": PERSON,
@@ -160,3 +164,42 @@ _DEEPER = st.dictionaries(
 def test_describe_takes_whatever_comes(content):
     line = describe(read(**content))
     assert line is None or isinstance(line, str)
+
+
+def test_what_is_only_named_points_to_telegram_where_messages_have_addresses():
+    public = {"id": -1001234567890, "type": "supergroup", "title": "Кофейня", "username": "kofe"}
+    assert describe(read(chat=public, rich_message={})) == f"{NAMED['rich_message']} https://t.me/kofe/1"
+    closed = public | {"username": ""}
+    assert (describe(read(chat=closed, hologram={})) or "").endswith(
+        "откройте его в Telegram https://t.me/c/1234567890/1"
+    )
+
+
+def test_words_carry_the_formatting_of_texts_and_captions_as_signs():
+    struck = [{"type": "strikethrough", "offset": 0, "length": 4}]
+    assert describe(read(text="1000 800", entities=struck)) == "~~1000~~ 800"
+    photo = [FILE | {"width": 1, "height": 1}]
+    assert describe(read(photo=photo, caption="1000 800", caption_entities=struck)) == "🖼 Фотография\n~~1000~~ 800"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"poll": {"question": "?", "type": "quiz", "is_closed": True}}, "📊 Викторина (завершён): ?"),
+        ({"poll": {"question": "?", "allows_multiple_answers": True}}, "📊 Опрос (можно несколько ответов): ?"),
+        ({"invoice": {"title": "Сайт", "currency": "RUB", "total_amount": 100}}, "🧾 Счёт: Сайт, 1 RUB"),
+        ({"invoice": {"title": "Сайт", "currency": "XTR", "total_amount": 2}}, "🧾 Счёт: Сайт, 2 звезды"),
+        ({"invoice": {"title": "Сайт", "currency": "JPY", "total_amount": 2}}, "🧾 Счёт: Сайт"),
+        (
+            {"story": {"chat": {"id": 1, "title": "Анна", "username": "anna"}, "id": 7}},
+            "📖 История: Анна https://t.me/anna/s/7",
+        ),
+        (
+            {"location": {"latitude": 1.0, "longitude": 2.0, "live_period": 2**31 - 1}},
+            "📍 Трансляция геопозиции (пока не остановят): 1.000000, 2.000000",
+        ),
+        ({"contact": {"phone_number": "+7"}}, "👤 Контакт: +7"),
+    ],
+)
+def test_details_are_told_where_they_say_something(content, line):
+    assert describe(read(**content)) == line
