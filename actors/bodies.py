@@ -125,11 +125,13 @@ class AttachDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AttachPerson(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Bring the contact of somebody new in the group into every linked deal."""
+    """Bring the contact of somebody new in the group into the linked deals: those of the group and of the topics in
+    which the person writes; or into those of one ``thread`` alone."""
 
     kind: ClassVar[str] = "person.attach"
 
     user_id: int
+    thread: int | None = None
 
 
 class LookForContact(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -288,6 +290,8 @@ class HandlePress(Body, frozen=True, kw_only=True, omit_defaults=True):
     user_id: int
     user_name: str
     message_id: int
+    thread: int | None = None
+    """The forum topic in which the menu stands."""
 
 
 class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -298,6 +302,10 @@ class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     deal_id: int
     user_id: int
     user_name: str
+    thread: int | None = None
+    """The forum topic in which the deal was named; what comes of it is said there."""
+    topic: int | None = None
+    """The forum topic that is to be linked by itself; None for the whole group."""
 
 
 BODIES: dict[str, type[Body]] = {

@@ -152,7 +152,7 @@ class GroupActor(OutboxActor):
                 self._menu,
                 bot=self._bot,
                 opening=self._opening,
-                recalled=lambda: self._import.recalled(self._surroundings()),
+                recalled=lambda topic: self._import.recalled(self._surroundings(), topic),
             )
             self._posting.on_gone = self._deals.gone
             await self.open_outbox()
@@ -323,8 +323,8 @@ class GroupActor(OutboxActor):
                 return await self._deals.review(body)
             case AddNote():
                 return await deliver_note(self, body, delivery)
-            case AttachPerson(user_id=user_id):
-                return await self._linking.attach_person(user_id)
+            case AttachPerson():
+                return await self._linking.attach_person(body)
             case FollowPerson():
                 return await carry_after(self, body)
             case _:
@@ -338,7 +338,7 @@ class GroupActor(OutboxActor):
 
     async def _check_deal(self, body: CheckDeal, delivery: Delivery) -> Outcome:
         try:
-            async with self._import.recalled(self._surroundings()) as past:
+            async with self._import.recalled(self._surroundings(), body.topic) as past:
                 return await self._menu.check_deal(body, past)
         except Transient:
             if body.user_id and delivery.id not in self._told_to_wait:

@@ -20,6 +20,8 @@ from dealgram.actors.outbox import Decision, NewBody, Outcome
 from dealgram.actors.plan import mirrors
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services
+from dealgram.actors.topic_answers import answer_thread, into_topic
+from dealgram.actors.topics import labelled
 from dealgram.gateways.amojo import MessageHook, parse_hook
 from dealgram.persistence.entries import Delivery, InboxEntry
 from dealgram.persistence.records import Message as MessageRow
@@ -62,6 +64,7 @@ class GroupAnswers:
             return Decision(todo=(told,), result="the bot is not in the group")
         with self._context.dependency("database"):
             reply_to = await replied_message(self._services, self._account_id, hook, self._state.row.chat_id)
+            thread = await answer_thread(self._services, self._state, conversation, reply_to)
         account = self._services.registry.account(self._account_id)
         todo = send_answer(
             hook,
@@ -69,17 +72,17 @@ class GroupAnswers:
             lane=CHAT_LANE,
             writer=writer,
             reply_to_message_id=reply_to,
-            deals=self._state.deals,
+            deals=self._state.deals_of(thread),
             named=account is not None and account.settings.manager_names,
             text=self._albums.text_of(hook),
         )
-        return Decision(todo=todo)
+        return Decision(todo=into_topic(todo, thread))
 
     def _may_answer(self, conversation: GroupConversation) -> bool:
-        """Whether the deal of a conversation, or the one that it became part of, is linked; any deal, for a
-        conversation that all of the group's deals share."""
+        """Whether the deal of a conversation, or the one that it became part of, is linked; any deal of the whole
+        group, for a conversation that all of them share."""
         if conversation.deal_id is None:
-            return bool(self._state.deals)
+            return bool(self._state.whole_deals)
         return self._state.is_served(conversation.deal_id)
 
     async def send(self, body: SendAnswer, delivery: Delivery) -> Outcome:
@@ -105,6 +108,7 @@ class GroupAnswers:
         if origin.deal_id is not None:
             origin = dataclasses.replace(origin, deal_id=self._state.last_of(origin.deal_id))
         part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
+        of_topic = bool(self._state.own_deals(body.thread))
         return tuple(
             NewBody(
                 lane=str(conversation),
@@ -113,13 +117,14 @@ class GroupAnswers:
                     msgid=mirror_msgid(part, conversation.deal_id or 0),
                     manager=body.manager,
                     manager_name=body.manager_name,
-                    text=text,
+                    text=labelled(self._state.topic_label(body.thread, conversation.deal_id), text),
                     sent_at_ms=body.sent_at_ms,
                     chat_id=body.chat_id,
                     message_id=message_id,
+                    thread=body.thread,
                 ),
             )
-            for conversation in sorted(mirrors(self._state.row.group_id, deals, origin), key=str)
+            for conversation in sorted(mirrors(self._state.row.group_id, deals, origin, of_topic=of_topic), key=str)
         )
 
 

@@ -49,7 +49,7 @@ class GroupDeals:
         *,
         bot: Callable[[], BotInfo],
         opening: Callable[[str], Opening],
-        recalled: Callable[[], AbstractAsyncContextManager[Past]],
+        recalled: Callable[[int | None], AbstractAsyncContextManager[Past]],
     ) -> None:
         self._actor = actor
         self._services = actor.services
@@ -123,7 +123,7 @@ class GroupDeals:
 
     async def _relink(self, deal_id: int, reason: str, now: DealNow) -> Outcome:
         other = await self._menu.other_bot(deal_id)
-        async with self._recalled() as past:
+        async with self._recalled(self._state.linked_topic(deal_id)) as past:
             if self._state.is_linked(deal_id):
                 return DONE  # a person was faster
             if other is not None:
@@ -134,7 +134,7 @@ class GroupDeals:
     async def _follow(self, deal_id: int, survivor: int, now: DealNow) -> Outcome:
         lead = await self._services.amocrm(self._account_id).lead(survivor, with_contacts=False)
         other = await self._menu.other_bot(survivor)
-        async with self._recalled() as past:
+        async with self._recalled(self._state.linked_topic(deal_id)) as past:
             if not self._concerns(deal_id):
                 return DONE
             if lead is None or other is not None:
@@ -179,7 +179,7 @@ class GroupDeals:
 
     def is_silent(self, conversation: GroupConversation) -> bool:
         """Whether what is posted there must not stir amoCRM (see `GroupState.is_silent`)."""
-        deals = self._state.deals if conversation.deal_id is None else (conversation.deal_id,)
+        deals = self._state.whole_deals if conversation.deal_id is None else (conversation.deal_id,)
         return bool(deals) and all(self._state.is_silent(deal_id) for deal_id in deals)
 
     def attachable(self, conversation: GroupConversation, shared: Sequence[int]) -> tuple[int, ...]:
@@ -188,12 +188,13 @@ class GroupDeals:
         return tuple(deal_id for deal_id in deals if not self._state.is_deleted(deal_id))
 
     def is_moot(self, key: str) -> bool:
-        """Whether posting there is of no use: the deal is deleted, and the message stands in the group's other deals.
+        """Whether posting there is of no use: the deal is deleted, and the message stands in its other deals.
         amoCRM would show it there a second time, since it binds the chat to another deal of the contact."""
         conversation = parse_conversation(key)
         if not isinstance(conversation, GroupConversation) or conversation.deal_id is None:
             return False
-        return self._state.is_deleted(conversation.deal_id) and bool(self._state.live_deals)
+        deal_id = conversation.deal_id
+        return self._state.is_deleted(deal_id) and self._state.are_others_live(deal_id)
 
     def hand_on(self, body: PostMessage | MirrorAnswer | PostEmployee, heir: GroupConversation) -> Outcome:
         """A message that was decided on before its deal became part of another: it goes there instead.

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dealgram.actors.bodies import EditMessage
-from dealgram.actors.group_messages import post_text
+from dealgram.actors.group_messages import label_of, post_text
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming
 from dealgram.actors.names import GroupConversation, parse_conversation
 from dealgram.actors.outbox import Decision, NewBody
+from dealgram.actors.topics import labelled
 from dealgram.persistence.messages import Place
 from dealgram.persistence.past import EDITED
 
@@ -31,10 +32,13 @@ def decide_edit(
         conversation = parse_conversation(place.conversation_id)
         if not isinstance(conversation, GroupConversation) or not is_served(state, conversation):
             continue
+        label = label_of(state, incoming, conversation)
         body = EditMessage(
             conversation=place.conversation_id,
             msgid=place.msgid,
-            text=incoming.line if place.is_outgoing else post_text(incoming.author, incoming.line, conversation),
+            text=labelled(label, incoming.line)
+            if place.is_outgoing
+            else post_text(incoming.author, incoming.line, conversation, label),
             chat_id=incoming.chat_id,
             reply_to_message_id=incoming.reply_to,
             quoted=incoming.quoted,
@@ -45,8 +49,8 @@ def decide_edit(
 
 
 def is_served(state: GroupState, conversation: GroupConversation) -> bool:
-    """Whether a conversation is one of a linked deal, or of one that became part of it; any deal, for a conversation
-    that all of the group's deals share."""
+    """Whether a conversation is one of a linked deal, or of one that became part of it; any deal of the whole group,
+    for a conversation that all of them share."""
     if conversation.deal_id is None:
-        return bool(state.deals)
+        return bool(state.whole_deals)
     return state.is_served(conversation.deal_id)

@@ -28,6 +28,7 @@ from dealgram.actors.incoming import Incoming, read_message
 from dealgram.actors.names import GroupConversation, answer_msgid, mirror_msgid, parse_conversation
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.services import Services
+from dealgram.actors.topics import labelled
 from dealgram.gateways.telegram import BadUpdate, Message, parse_update
 from dealgram.persistence import messages, past
 from dealgram.persistence.messages import Place
@@ -109,6 +110,8 @@ class Past:
         moments: list[tuple[int, int, Incoming | Answer]] = []
         moments += [(one.sent_at_ms, one.message_id, one) for one in self.heard.final()]
         moments += [(one.body.sent_at_ms, one.message_id or 0, one) for one in self.answers]
+        # Of a topic with deals of its own, to these; of all others, to the deals of the whole group.
+        moments = [moment for moment in moments if deal_id in self.state.deals_of(_thread(moment[2]))]
         moments.sort(key=lambda moment: moment[:2])
         todo: list[NewBody] = []
         for *_, one in moments[-self.limit :]:
@@ -125,7 +128,7 @@ class Past:
             if not isinstance(conversation, GroupConversation) or conversation.deal_id not in (None, deal_id):
                 continue
             # A conversation that other deals show too: they were linked later than this was said.
-            is_shared = conversation.deal_id is None and self.state.deals != (deal_id,)
+            is_shared = conversation.deal_id is None and self.state.whole_deals != (deal_id,)
             found = post(self.state, incoming, own) if is_shared else new
             body = found.body
             if isinstance(body, PostMessage):
@@ -147,10 +150,11 @@ class Past:
             msgid=mirror_msgid(part, deal_id),
             manager=body.manager,
             manager_name=body.manager_name,
-            text=answer.text,
+            text=labelled(self.state.topic_label(body.thread, deal_id), answer.text),
             sent_at_ms=body.sent_at_ms,
             chat_id=body.chat_id,
             message_id=answer.message_id,
+            thread=body.thread,
         )
         yield NewBody(lane=str(own), body=mirror)
 
@@ -160,8 +164,10 @@ class Past:
         return any(isinstance(one, GroupConversation) and self._belongs(one, deal_id) for one in found)
 
     def _belongs(self, conversation: GroupConversation, deal_id: int) -> bool:
+        if conversation.deal_id is None:
+            return self.state.linked_topic(deal_id) is None
         # A deal that became part of this one brought its conversations along.
-        return conversation.deal_id is None or self.state.last_of(conversation.deal_id) == deal_id
+        return self.state.last_of(conversation.deal_id) == deal_id
 
 
 class GroupImport:
@@ -190,8 +196,9 @@ class GroupImport:
             listener.add(incoming, is_edit=True, newest=True)
 
     @asynccontextmanager
-    async def recalled(self, around: Surroundings) -> AsyncGenerator[Past, None]:
-        """The past of the group up to the moment in which `Past.into` is called, within this block.
+    async def recalled(self, around: Surroundings, topic: int | None = None) -> AsyncGenerator[Past, None]:
+        """The past of the group up to the moment in which `Past.into` is called, within this block; for a deal that is
+        linked to ``topic`` alone, of that topic.
 
         Raises:
             DatabaseUnavailable: nothing was changed.
@@ -205,8 +212,8 @@ class GroupImport:
         self._listeners.append(live)
         try:
             with self._context.dependency("database"):
-                heard = await self._said(limit, around)
-                answers = await self._answers(limit)
+                heard = await self._said(limit, around, topic)
+                answers = await self._answers(limit, topic)
                 refs = [*heard.words, *live.words]
                 refs += [(one.body.chat_id, one.message_id) for one in answers if one.message_id]
                 places = await messages.places(
@@ -221,7 +228,10 @@ class GroupImport:
         finally:
             self._listeners = [one for one in self._listeners if one is not live]
 
-    async def _said(self, limit: int, around: Surroundings) -> Heard:
+    def _is_wanted(self, thread: int | None, topic: int | None) -> bool:
+        return thread == topic if topic is not None else not self._state.own_deals(thread)
+
+    async def _said(self, limit: int, around: Surroundings, topic: int | None) -> Heard:
         heard, before = Heard(), None
         for _ in range(PAGES):
             rows = await past.said(
@@ -229,7 +239,7 @@ class GroupImport:
             )
             for row in rows:
                 incoming = _read(row.payload, around.bot.bot_id)
-                if incoming is not None:
+                if incoming is not None and self._is_wanted(incoming[0].thread, topic):
                     heard.add(incoming[0], is_edit=incoming[1], newest=False)
                 if len(heard.words) >= limit:
                     return heard
@@ -238,9 +248,11 @@ class GroupImport:
             before = rows[-1].entry_id
         return heard
 
-    async def _answers(self, limit: int) -> list[Answer]:
-        rows = await past.answers(self._services.db, self._state.row.account_id, self._context.address, limit=limit)
-        bodies = [(row, msgspec.json.decode(row.body, type=SendAnswer)) for row in rows]
+    async def _answers(self, limit: int, topic: int | None) -> list[Answer]:
+        looked_at = PAGE if self._state.topics.known else limit
+        rows = await past.answers(self._services.db, self._state.row.account_id, self._context.address, limit=looked_at)
+        decoded = [(row, msgspec.json.decode(row.body, type=SendAnswer)) for row in rows]
+        bodies = [(row, body) for row, body in decoded if self._is_wanted(body.thread, topic)][:limit]
         sent = await messages.message_ids(
             self._services.db,
             self._state.row.account_id,
@@ -254,6 +266,10 @@ class GroupImport:
             )
             for row, body in bodies
         ]
+
+
+def _thread(one: Incoming | Answer) -> int | None:
+    return one.body.thread if isinstance(one, Answer) else one.thread
 
 
 def _read(payload: bytes, bot_id: int) -> tuple[Incoming, bool] | None:

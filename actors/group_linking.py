@@ -15,7 +15,7 @@ import structlog
 
 from dealgram.actors import texts
 from dealgram.actors.asking import FindContact, FindContacts, ask_account
-from dealgram.actors.bodies import DetachDeal, PostMessage
+from dealgram.actors.bodies import AttachPerson, DetachDeal, PostMessage
 from dealgram.actors.deal_contacts import link_if_there
 from dealgram.actors.group_messages import group_author, group_line
 from dealgram.actors.group_state import GroupState
@@ -23,6 +23,7 @@ from dealgram.actors.names import GroupConversation, parse_conversation
 from dealgram.actors.outbox import DONE, NewBody, Outcome
 from dealgram.actors.posting import Posting
 from dealgram.actors.services import Services, now_ms
+from dealgram.actors.topics import labelled
 from dealgram.gateways.amocrm import TooManyLinksError
 from dealgram.gateways.errors import Refused
 from dealgram.persistence import conversations
@@ -47,12 +48,17 @@ class GroupLinking:
         self._account_id = state.row.account_id
 
     async def attach(self, deal_id: int) -> Outcome:
-        """A newly linked deal: the contacts of everybody seen in the group are attached to it.
+        """A newly linked deal: the contacts of everybody seen in the group, or in the topic that is linked, are
+        attached to it.
 
         For a large group this takes minutes at amoCRM's pace, which is no sign of being stuck.
         """
         employees = self._services.registry.employees(self._account_id)
-        people = [person for person in self._state.present_people if person.user_id not in employees]
+        people = [
+            person
+            for person in self._state.present_people
+            if person.user_id not in employees and self._concerns(person.user_id, deal_id)
+        ]
         left_out = 0
         with self._context.dependency("amoCRM"):
             for start in range(0, len(people), LINK_BATCH):
@@ -63,13 +69,21 @@ class GroupLinking:
                 left_out += await self._link(deal_id, batch, contacts)
         return Outcome(todo=self._full(deal_id, left_out))
 
-    async def attach_person(self, user_id: int) -> Outcome:
-        """A person who is new in the group: their contact comes into every linked deal."""
+    def _concerns(self, user_id: int, deal_id: int) -> bool:
+        """Whether a deal is one of the whole group, or of a topic in which the person writes."""
+        topic = self._state.linked_topic(deal_id)
+        return topic is None or user_id in self._state.topics.writers.get(topic, ())
+
+    async def attach_person(self, body: AttachPerson) -> Outcome:
+        """A person who is new in the group, or in a topic: their contact comes into the deals that this concerns."""
+        user_id = body.user_id
         person = self._state.participants.get(user_id)
         if person is not None and user_id not in self._services.registry.employees(self._account_id):
             contacts = await self._contacts([person])
             todo: list[NewBody] = []
             for deal_id in self._state.live_deals:
+                if body.thread not in (None, self._state.linked_topic(deal_id)) or not self._concerns(user_id, deal_id):
+                    continue
                 todo += self._full(deal_id, await self._link(deal_id, [person], contacts))
             return Outcome(todo=tuple(todo))
         return DONE
@@ -84,8 +98,8 @@ class GroupLinking:
         moved = msgspec.structs.replace(
             body,
             conversation=str(shared),
-            author=group_author(shared, self._state.row.title),
-            text=f"{body.author.name}: {body.text}",
+            author=group_author(shared, self._state.title_in(shared.deal_id)),
+            text=_named(body.author.name, body.text, self._state.topic_label(body.thread, shared.deal_id)),
         )
         return Outcome(todo=(*self._full(conversation.deal_id, 1), NewBody(lane=str(shared), body=moved)))
 
@@ -163,3 +177,8 @@ class GroupLinking:
         found = await ask_account(self._context.system, self._account_id, request)
         assert isinstance(found, dict)
         return list(found.values())
+
+
+def _named(name: str, text: str, label: str) -> str:
+    """A text with its author's name before it, and the label of its topic before both."""
+    return labelled(label, f"{name}: {text.removeprefix(label)}")

@@ -24,8 +24,9 @@ from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.person_names import follow
 from dealgram.actors.plan import Policy, plan
 from dealgram.actors.registry import AccountInfo, BotInfo
+from dealgram.actors.topics import labelled
 from dealgram.persistence.past import SAID
-from dealgram.persistence.records import Participant
+from dealgram.persistence.records import Participant, TopicPerson
 from dealgram.persistence.tables import Row
 
 CHAT_LANE = "telegram"
@@ -68,7 +69,7 @@ def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) 
     else:
         old = present.union(around.employees)
         came = [person.user_id for person in state.present_people if person.user_id not in old]
-        contacts = _attach(came, known, state, policy)
+        contacts = (*_attach(came, known, state, policy), *_attach_to_topic(rows, came, state, policy))
     return dataclasses.replace(
         decision,
         rows=(*rows, *decision.rows),
@@ -81,7 +82,7 @@ def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Deci
         return Decision()
     dialog = _dialog(state, incoming, around.now)
     if dialog is not None and _answers(dialog, incoming, around):
-        more, todo = _read_answer(state, incoming, around, dialog.user_id)
+        more, todo = _read_answer(state, incoming, around, dialog)
         return Decision(rows=more, todo=todo)
     if _is_command(incoming.text, around.bot.username):
         return Decision(todo=_menu(state, incoming))
@@ -109,7 +110,7 @@ def group_line(state: GroupState, deal_id: int, text: str, cause: str, sent_at_m
     body = PostMessage(
         conversation=str(conversation),
         msgid=service_msgid(cause, conversation),
-        author=group_author(conversation, state.row.title),
+        author=group_author(conversation, state.title_in(deal_id)),
         text=text,
         sent_at_ms=sent_at_ms,
         silent=True,
@@ -122,9 +123,17 @@ def group_author(conversation: GroupConversation, title: str) -> Author:
     return Author(id=group_person_id(conversation), name=title)
 
 
-def post_text(author: Author, line: str, conversation: GroupConversation) -> str:
-    """The text as the card shows it: where several people share a conversation, the name stands before it."""
-    return f"{author.name}: {line}" if conversation.user_id is None else line
+def post_text(author: Author, line: str, conversation: GroupConversation, label: str = "") -> str:
+    """The text as the card shows it: where several people share a conversation, the name stands before it; and before
+    all the ``label`` of the topic."""
+    return labelled(label, f"{author.name}: {line}" if conversation.user_id is None else line)
+
+
+def label_of(state: GroupState, incoming: Incoming, conversation: GroupConversation) -> str:
+    """The label of the topic that a message stands in. A note that tells the topic's name itself needs none."""
+    if incoming.service and incoming.topic is not None and incoming.topic.name:
+        return ""
+    return state.topic_label(incoming.thread, conversation.deal_id)
 
 
 def posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
@@ -134,7 +143,13 @@ def posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[
     employee = around.employees.get(speaker(incoming) or 0)
     if employee is not None:
         return _employee_posts(state, incoming, employee)
-    conversations = plan(state.row.group_id, state.deals, speaker(incoming), around.account.settings.policy)
+    conversations = plan(
+        state.row.group_id,
+        state.deals_of(incoming.thread),
+        speaker(incoming),
+        around.account.settings.policy,
+        of_topic=bool(state.own_deals(incoming.thread)),
+    )
     return tuple(post(state, incoming, conversation) for conversation in sorted(conversations, key=str))
 
 
@@ -150,6 +165,7 @@ def _employee_posts(state: GroupState, incoming: Incoming, amo_user_id: int) -> 
         message_id=incoming.message_id,
         reply_to_message_id=incoming.reply_to,
         quoted=incoming.quoted,
+        thread=incoming.thread,
     )
     msgid = partial(telegram_msgid, state.row.bot_id, incoming.chat_id, incoming.message_id)
     return employee_posts(state, msgid, body)
@@ -162,26 +178,31 @@ def speaker(incoming: Incoming) -> int | None:
 
 def post(state: GroupState, incoming: Incoming, conversation: GroupConversation, *, silent: bool = False) -> NewBody:
     """A message of the group as it is posted into one conversation."""
-    person = speaker(incoming)
+    is_person = speaker(incoming) is not None
+    label = label_of(state, incoming, conversation)
+    said = post_text(incoming.author, incoming.line, conversation, label)
     body = PostMessage(
         conversation=str(conversation),
         msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
-        author=incoming.author if person is not None else group_author(conversation, state.row.title),
-        text=incoming.line if incoming.service else post_text(incoming.author, incoming.line, conversation),
+        author=incoming.author if is_person else group_author(conversation, state.title_in(conversation.deal_id)),
+        text=labelled(label, incoming.line) if incoming.service else said,
         sent_at_ms=incoming.sent_at_ms,
         silent=silent or incoming.service,
         chat_id=incoming.chat_id,
         message_id=incoming.message_id,
         reply_to_message_id=incoming.reply_to,
         quoted=incoming.quoted,
+        thread=incoming.thread,
     )
     return NewBody(lane=str(conversation), body=body)
 
 
 def _people(state: GroupState, incoming: Incoming) -> tuple[Row, ...]:
-    rows: list[Row] = []
+    rows: list[Row] = [*state.topics.hear(incoming.thread, incoming.topic)]
     if incoming.author.user_id is not None and not incoming.from_bot:
         rows += state.saw(incoming.author.user_id, incoming.author.name, incoming.author.username)
+        if not incoming.service:
+            rows += state.topics.saw(incoming.thread, incoming.author.user_id)
     for person in incoming.joined:
         rows += state.saw(person.user_id, person.name, person.username)
     if incoming.left is not None:
@@ -227,6 +248,21 @@ def _attach(came: Iterable[int], known: Collection[int], state: GroupState, poli
     )
 
 
+def _attach_to_topic(
+    rows: Iterable[Row], came: Collection[int], state: GroupState, policy: Policy
+) -> tuple[NewBody, ...]:
+    """The contact of somebody who writes for the first time in a topic that has deals of its own, where no conversation
+    of theirs brings it along."""
+    new = [row for row in rows if isinstance(row, TopicPerson) and state.own_deals(row.thread_id)]
+    if policy is Policy.DEAL_PARTICIPANT:
+        return ()
+    return tuple(
+        NewBody(lane=f"person-{row.user_id}", body=AttachPerson(user_id=row.user_id, thread=row.thread_id))
+        for row in new
+        if policy is Policy.PARTICIPANT or row.user_id not in came
+    )
+
+
 def _attach_everybody(state: GroupState, policy: Policy) -> tuple[NewBody, ...]:
     """After a change to a policy under which nobody's conversation brings their contact into a deal."""
     if policy is Policy.DEAL_PARTICIPANT:
@@ -238,7 +274,7 @@ def _answers(dialog: Dialog, incoming: Incoming, around: Surroundings) -> bool:
     if incoming.service or not incoming.text:
         return False
     if incoming.reply_to is None:
-        return looks_like_deal(incoming.text)
+        return dialog.thread == incoming.thread and looks_like_deal(incoming.text)
     if incoming.reply_to == dialog.question_id:
         return True
     # The answer may overtake the note of the question's id, or be given to an earlier question of the same dialog.
@@ -247,11 +283,17 @@ def _answers(dialog: Dialog, incoming: Incoming, around: Surroundings) -> bool:
 
 
 def _read_answer(
-    state: GroupState, incoming: Incoming, around: Surroundings, user_id: int
+    state: GroupState, incoming: Incoming, around: Surroundings, dialog: Dialog
 ) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
     match read_deal(incoming.text, around.account.row.host):
         case DealReference(deal_id=deal_id):
-            check = CheckDeal(deal_id=deal_id, user_id=user_id, user_name=incoming.author.name)
+            check = CheckDeal(
+                deal_id=deal_id,
+                user_id=dialog.user_id,
+                user_name=incoming.author.name,
+                thread=incoming.thread,
+                topic=dialog.topic,
+            )
             return (), (NewBody(lane=check_lane(deal_id), body=check),)
         case reason:
             again = Say(
@@ -260,9 +302,11 @@ def _read_answer(
                 force_reply=True,
                 placeholder=texts.DEAL_PLACEHOLDER,
                 reply_to_message_id=incoming.message_id,
-                dialog_user_id=user_id,
+                thread=incoming.thread,
+                dialog_user_id=dialog.user_id,
             )
-            return state.open_dialog(user_id, around.now), (NewBody(lane=CHAT_LANE, body=again),)
+            asked = state.open_dialog(dialog.user_id, around.now, thread=incoming.thread, topic=dialog.topic)
+            return asked, (NewBody(lane=CHAT_LANE, body=again),)
 
 
 def _menu(state: GroupState, incoming: Incoming) -> tuple[NewBody, ...]:

@@ -23,7 +23,7 @@ def group_opening(key: str, author: Author | None, *, state: GroupState, deals: 
     if not isinstance(conversation, GroupConversation):
         raise Permanent(f"{key} is no conversation of a group")
     if conversation.user_id is None:
-        name = f"{state.row.title} ({bot.name})"
+        name = f"{state.title_in(conversation.deal_id)} ({bot.name})"
         return Opening(
             conversation=conversation,
             bot=bot,
@@ -49,6 +49,6 @@ def group_opening(key: str, author: Author | None, *, state: GroupState, deals: 
         contact_name=name,
         user_id=conversation.user_id,
         username=username,
-        deals=deals.attachable(conversation, state.deals),
+        deals=deals.attachable(conversation, state.whole_deals),
         silent=deals.is_silent(conversation),
     )

@@ -21,8 +21,8 @@ DIALOG_LIFE_S = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """A person was asked for a deal. ``question_id`` is the bot's message, once Telegram has accepted it; ``thread`` the
-    forum topic in which it stands; ``topic`` the one that is to be linked, None for the whole group."""
+    """A person was asked for a deal. ``question_id`` is the bot's message, once Telegram has accepted it; ``thread``
+    the forum topic in which it stands; ``topic`` the one that is to be linked, None for the whole group."""
 
     user_id: int
     until: int
@@ -75,8 +75,8 @@ class GroupState:
         return tuple(deal for deal in self.deals if thread is not None and self.links[deal].thread_id == thread)
 
     def deals_of(self, thread: int | None) -> tuple[int, ...]:
-        """The deals that what is said in a topic belongs to: those of the topic, if it has any of its own; else those of
-        the whole group."""
+        """The deals that what is said in a topic belongs to: those of the topic, if it has any of its own; else those
+        of the whole group."""
         return self.own_deals(thread) or self.whole_deals
 
     def linked_topic(self, deal_id: int) -> int | None:
@@ -131,6 +131,11 @@ class GroupState:
     def live_deals(self) -> tuple[int, ...]:
         """The linked deals that are not known to be deleted."""
         return tuple(deal_id for deal_id in self.deals if not self.is_deleted(deal_id))
+
+    def are_others_live(self, deal_id: int) -> bool:
+        """Whether what is said in this deal's topic (or in the group, if that is linked) has another deal to be in."""
+        thread = self.linked_topic(deal_id)
+        return any(each != deal_id and self.linked_topic(each) == thread for each in self.live_deals)
 
     def is_deleted(self, deal_id: int) -> bool:
         """Whether a deal is known to be deleted; its link may have been kept."""

@@ -146,6 +146,7 @@ class Posting:
             message_id=body.message_id,
             amo_id=amo_id,
             direction=direction,
+            thread_id=body.thread,
         )
         return Outcome(rows=(row,))
 

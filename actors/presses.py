@@ -22,6 +22,7 @@ from dealgram.actors.incoming import TELEGRAM_ITSELF, person_name
 from dealgram.actors.names import GroupConversation, PrivateConversation, person_id, press_msgid
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.plan import plan
+from dealgram.actors.topics import thread_of
 from dealgram.gateways.telegram import CallbackQuery
 
 
@@ -73,7 +74,10 @@ def decide_group_press(state: GroupState, query: CallbackQuery, around: Surround
     origin = pressed.conversation
     if not isinstance(origin, GroupConversation) or origin.group_id != state.row.group_id:
         origin = None
-    linked = state.is_linked(origin.deal_id) if origin is not None and origin.deal_id else bool(state.deals)
+    if origin is None:
+        linked = bool(state.deals_of(thread_of(query.message)))
+    else:
+        linked = state.is_linked(origin.deal_id) if origin.deal_id is not None else bool(state.whole_deals)
     if not linked:
         return Decision(todo=(toast(query, texts.BUTTON_UNLINKED, alert=True),), result="not linked")
     person = query.from_user
@@ -91,6 +95,7 @@ def _posts(
     at_ms: int,
 ) -> tuple[NewBody, ...]:
     assert query.message is not None
+    thread = thread_of(query.message)
     chat_id, message_id, user_id = query.message.chat.id, query.message.message_id, query.from_user.id
 
     def msgid(conversation: GroupConversation) -> str:
@@ -111,27 +116,43 @@ def _posts(
                 chat_id=chat_id,
                 reply_to_message_id=message_id,
                 once=True,
+                thread=thread,
             ),
         )
     policy = around.account.settings.policy
     speaker = None if _is_group_itself(query) else user_id
-    others = [deal_id for deal_id in state.deals if origin is None or deal_id != origin.deal_id]
+    others = [deal_id for deal_id in state.deals_of(thread) if origin is None or deal_id != origin.deal_id]
+    of_topic = bool(state.own_deals(thread))
     # A conversation that all deals share is the whole plan; else the other deals get theirs.
-    planned = plan(state.row.group_id, others, speaker, policy) if origin is None or origin.deal_id else frozenset()
+    planned = (
+        plan(state.row.group_id, others, speaker, policy, of_topic=of_topic)
+        if origin is None or origin.deal_id
+        else frozenset()
+    )
     targets = sorted(planned | ({origin} if origin is not None else set()), key=str)
     author = press_author(query)
+
+    def speaks(conversation: GroupConversation) -> Author:
+        return author if speaker is not None else group_author(conversation, state.title_in(conversation.deal_id))
+
+    def text(conversation: GroupConversation) -> str:
+        if conversation == origin:
+            return pressed.text
+        return post_text(author, pressed.text, conversation, state.topic_label(thread, conversation.deal_id))
+
     return tuple(
         NewBody(
             lane=str(conversation),
             body=PostMessage(
                 conversation=str(conversation),
                 msgid=msgid(conversation),
-                author=author if speaker is not None else group_author(conversation, state.row.title),
-                text=pressed.text if conversation == origin else post_text(author, pressed.text, conversation),
+                author=speaks(conversation),
+                text=text(conversation),
                 sent_at_ms=at_ms,
                 chat_id=chat_id,
                 reply_to_message_id=message_id,
                 once=True,
+                thread=thread,
             ),
         )
         for conversation in targets

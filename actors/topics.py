@@ -56,6 +56,11 @@ def topic_heard(message: Message) -> TopicHeard | None:
     return None if heard == TopicHeard() else heard
 
 
+def labelled(label: str, text: str) -> str:
+    """A text with the label of its topic before it (`GroupState.topic_label`); either may be empty."""
+    return f"{label}{text}".rstrip() if label else text
+
+
 @dataclass(slots=True)
 class Topics:
     """The topics of one group."""

@@ -1,0 +1,55 @@
+"""In which forum topic a manager's answer is given.
+
+Where the answered message stands, if it answers one. Else in the topic that its deal is linked to by itself. Else where
+the conversation was last heard of, unless that topic has deals of its own by now; and in the General topic, where
+nothing else is known. Works on the group's own state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from dealgram.actors.bodies import SendAnswer
+from dealgram.actors.group_state import GroupState
+from dealgram.actors.names import GroupConversation
+from dealgram.actors.outbox import NewBody
+from dealgram.actors.services import Services
+from dealgram.actors.topics import GENERAL
+from dealgram.persistence import messages
+
+
+async def answer_thread(
+    services: Services, state: GroupState, conversation: GroupConversation, reply_to: int | None = None
+) -> int | None:
+    """The topic for an answer from a conversation to the message ``reply_to`` of the group; None where there is no
+    forum, or where Telegram is to put it beside the answered message.
+
+    Raises:
+        DatabaseUnavailable: ask again.
+    """
+    if not state.topics.known:
+        return None
+    account_id, row = state.row.account_id, state.row
+    if reply_to is not None:
+        answered = await messages.by_telegram(services.db, account_id, row.bot_id, row.chat_id, reply_to)
+        thread = next((one.thread_id for one in answered if one.thread_id is not None), None)
+        if thread is not None:
+            return thread
+    deal_id = state.last_of(conversation.deal_id) if conversation.deal_id is not None else None
+    topic = state.linked_topic(deal_id) if deal_id is not None else None
+    if topic is not None or reply_to is not None:
+        return topic
+    last = await messages.last_thread(services.db, account_id, str(conversation))
+    return GENERAL if last is None or state.own_deals(last) else last
+
+
+def into_topic(todo: Iterable[NewBody], thread: int | None) -> tuple[NewBody, ...]:
+    """The rows of an answer, addressed to a topic."""
+    return tuple(
+        NewBody(lane=new.lane, body=msgspec.structs.replace(new.body, thread=thread), dedupe=new.dedupe)
+        if isinstance(new.body, SendAnswer)
+        else new
+        for new in todo
+    )
