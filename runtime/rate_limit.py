@@ -49,7 +49,7 @@ class TokenBucket:
     meanwhile.
 
     # Invariants:
-    #   0 <= available <= burst
+    #   available <= burst, and 0 <= available unless somebody took more than the burst (`owing`)
     #   the head sleeps until its tokens are there, the others until whoever leaves wakes the new head
     """
 
@@ -79,9 +79,13 @@ class TokenBucket:
         self._passed = 0  # urgent waiters served, one after the other, while a background one waited
         self._acquired = 0.0
 
-    async def acquire(self, tokens: float = 1.0, *, background: bool = False) -> None:
-        """Wait for `tokens` and take them. Raises ValueError for more than the bucket can ever hold."""
-        self._check(tokens)
+    async def acquire(self, tokens: float = 1.0, *, background: bool = False, owing: bool = False) -> None:
+        """Wait for `tokens` and take them. Raises ValueError for more than the bucket can ever hold.
+
+        `owing`: more than that may be taken at once from a full bucket, which is in debt then: whoever comes next waits
+        until it is paid.
+        """
+        self._check(min(tokens, self._burst) if owing else tokens)
         line = self._background if background else self._urgent
         waiter = _Waiter()
         line.append(waiter)
@@ -118,7 +122,7 @@ class TokenBucket:
     def wait_s(self, tokens: float = 1.0) -> float:
         """Return the seconds until `tokens` are there and no pause holds them; 0 for now. Says nothing of waiters."""
         now = self._refill()
-        missing = tokens - self._tokens
+        missing = min(tokens, self._burst) - self._tokens
         wait_s = missing / self._rate_per_s if missing > _EPSILON else 0.0
         return max(wait_s, self._paused_until - now)
 
@@ -154,9 +158,10 @@ class TokenBucket:
         return now
 
     def _take(self, tokens: float) -> None:
-        self._tokens = max(0.0, self._tokens - tokens)
+        left = self._tokens - tokens
+        self._tokens = left if tokens > self._burst else max(0.0, left)
         self._acquired += tokens
 
     def _check_invariants(self) -> None:
-        assert 0 <= self._tokens <= self._burst
+        assert self._tokens <= self._burst
         assert self._passed <= BACKGROUND_PATIENCE

@@ -150,6 +150,63 @@ async def test_a_long_pause_is_told_and_not_waited_for(autojump_clock):
     assert trio.current_time() == started
 
 
+async def test_a_wait_that_parks_its_chat_is_waited_for_by_nobody(autojump_clock):
+    limits = TelegramLimits(LimitSettings(park_from_s=20))
+    assert not limits.pause(BOT, PERSON, 19)
+    assert limits.parked_left_s(BOT, PERSON) == 0
+    assert limits.pause(BOT, GROUP, 20)
+    await trio.sleep(15)
+    started = trio.current_time()
+    with pytest.raises(RateLimited) as caught:
+        await limits.acquire(BOT, GROUP)
+    assert caught.value.retry_after_s == pytest.approx(5)
+    assert trio.current_time() == started
+    assert limits.parked_left_s(BOT, GROUP) == pytest.approx(5)
+    await trio.sleep(5)
+    await limits.acquire(BOT, GROUP)
+    assert limits.parked_left_s(BOT, GROUP) == 0
+
+
+async def test_a_chat_that_is_parked_does_not_pause_the_bot_with_every_other_wait(autojump_clock):
+    limits = TelegramLimits()
+    limits.pause(BOT, GROUP, 86_400)
+    await trio.sleep(40)
+    limits.pause(BOT, PERSON, 20)
+    assert limits.try_acquire(BOT, 5), "the two were not told to wait together"
+
+
+async def test_a_pause_of_an_earlier_life_holds_its_chat_alone(autojump_clock):
+    limits = TelegramLimits()
+    limits.recall(BOT, GROUP, 500)
+    limits.recall(BOT, PERSON, 7)
+    with pytest.raises(RateLimited) as caught:
+        await limits.acquire(BOT, PERSON)
+    assert caught.value.retry_after_s == pytest.approx(7)
+    assert limits.parked_left_s(BOT, GROUP) == pytest.approx(500)
+    assert limits.try_acquire(BOT, 5)
+
+
+async def test_an_album_goes_at_once_to_a_quiet_group_and_counts_as_its_messages(autojump_clock):
+    limits = TelegramLimits()
+    started = trio.current_time()
+    await limits.acquire(BOT, GROUP, count=10)
+    assert trio.current_time() == started
+    await limits.acquire(BOT, GROUP)
+    assert trio.current_time() - started > 10
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_no_minute_holds_more_than_twenty_messages_also_with_albums(autojump_clock, seed):
+    limits, rng, times = TelegramLimits(), random.Random(seed), []
+    for _ in range(60):
+        count = rng.choice([1, 1, 1, 2, 5, 10])
+        await limits.acquire(BOT, GROUP, count=count)
+        times += [trio.current_time()] * count
+        await trio.sleep(rng.choice([0, 0, 1, 10, 40]))
+    assert busiest(times, 60) <= 20
+    assert len(times) / (times[-1] - times[0]) > 0.1
+
+
 async def test_a_cancelled_wait_holds_nobody_up(autojump_clock):
     limits = TelegramLimits()
     limits.pause(BOT, PERSON, 10)

@@ -39,6 +39,18 @@ async def test_try_acquire_neither_waits_nor_overtakes(autojump_clock):
     assert trio.current_time() == 2
 
 
+async def test_more_than_the_burst_is_owed_and_paid_by_whoever_comes_next(autojump_clock):
+    bucket = TokenBucket(1, 5)
+    await bucket.acquire()
+    await bucket.acquire(8, owing=True)
+    assert trio.current_time() == 1, "a full bucket is waited for, and no more"
+    assert not bucket.try_acquire()
+    await bucket.acquire()
+    assert trio.current_time() == 5
+    with pytest.raises(ValueError, match="cannot take"):
+        await bucket.acquire(8)
+
+
 async def test_waiters_are_served_in_order_of_arrival(autojump_clock):
     bucket = TokenBucket(1, 5)
     assert bucket.try_acquire(5)
