@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 import trio
@@ -108,9 +108,30 @@ class _Progress:
             self.writing = True
 
 
+class StreamedBody(Protocol):
+    """A request body that is made while it is sent; its length is known before. Read once, and no generator: trio warns
+    of generators that a broken write leaves behind."""
+
+    @property
+    def length(self) -> int: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> bytes: ...
+
+
+class _Streamed(httpx.AsyncByteStream):
+    """A streamed body, as httpx wants it."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: StreamedBody) -> None:
+        self._body = body
+
+    def __aiter__(self) -> StreamedBody:
+        return self._body
+
+
 class _Body(httpx.AsyncByteStream):
-    """A request body that is no generator, as httpx's own is: trio warns of generators that a broken write leaves
-    behind."""
+    """A request body that is no generator, as httpx's own is: see `StreamedBody`."""
 
     __slots__ = ("_rest",)
 
@@ -185,7 +206,7 @@ class HttpTransport:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        content: bytes = b"",
+        content: bytes | StreamedBody = b"",
         deadline_s: float,
         repeatable: bool,
     ) -> Answer:
@@ -193,6 +214,7 @@ class HttpTransport:
 
         Args:
             operation: a name for errors and metrics, with nothing secret in it.
+            content: the body; one that is streamed is read while it is sent, and never held as a whole.
             deadline_s: seconds for the whole call, waiting for a free connection included.
             repeatable: repeating the call after an unknown outcome does no harm (a read, or a call with its own key).
 
@@ -222,6 +244,7 @@ class HttpTransport:
         operation: str,
         url: str,
         *,
+        headers: Mapping[str, str] | None = None,
         begin: Callable[[Answer], None],
         write: Callable[[bytes], Awaitable[bool]],
         deadline_s: float,
@@ -238,6 +261,7 @@ class HttpTransport:
             NotSent, Interrupted: nothing came, or it broke off. What ``begin`` raises ends the call as well.
         """
         self._calls += 1
+        self._check_headers(operation, headers or {})
         progress = _Progress()
         failure: GatewayError | None = None
         with trio.move_on_after(deadline_s) as patience:
@@ -248,7 +272,7 @@ class HttpTransport:
 
             try:
                 async with self._limiter:
-                    return await self._transfer(url, begin, pass_on, deadline_s, progress)
+                    return await self._transfer(url, headers or {}, begin, pass_on, deadline_s, progress)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = self._classify(operation, error, progress, repeatable=True)
         if failure is None:
@@ -276,6 +300,7 @@ class HttpTransport:
     async def _transfer(
         self,
         url: str,
+        headers: Mapping[str, str],
         begin: Callable[[Answer], None],
         write: Callable[[bytes], Awaitable[bool]],
         deadline_s: float,
@@ -285,7 +310,7 @@ class HttpTransport:
             request = client.build_request(
                 "GET",
                 url,
-                headers={"Accept-Encoding": "identity"},
+                headers={**headers, "Accept-Encoding": "identity"},
                 timeout=self._timeouts(deadline_s),
                 extensions={"trace": progress},
             )
@@ -327,20 +352,23 @@ class HttpTransport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        content: bytes,
+        content: bytes | StreamedBody,
         deadline_s: float,
         progress: _Progress,
     ) -> Answer:
+        whole = content if isinstance(content, bytes) else b""
+        if not isinstance(content, bytes):
+            headers = {**headers, "Content-Length": str(content.length)}
         async with self._client_in_use() as client:
             request = client.build_request(
                 method,
                 url,
                 headers=headers,
-                content=content,
+                content=whole,
                 timeout=self._timeouts(deadline_s),
                 extensions={"trace": progress},
             )
-            request.stream = _Body(content)
+            request.stream = _Body(content) if isinstance(content, bytes) else _Streamed(content)
             response = await client.send(request, stream=True)
             try:
                 body = await self._read(response)

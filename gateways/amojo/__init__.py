@@ -1,6 +1,7 @@
 """The Chats API of amoCRM ("amojo"): the client, what it sends, and the hooks that come back."""
 
 from dealgram.gateways.amojo.client import AmojoClient
+from dealgram.gateways.amojo.files import AmoFiles, FileTooLarge, ForeignFile
 from dealgram.gateways.amojo.hooks import (
     Button,
     ChatHook,
@@ -31,6 +32,7 @@ from dealgram.gateways.amojo.messages import (
 from dealgram.gateways.amojo.signature import verify_hook
 
 __all__ = [
+    "AmoFiles",
     "AmojoClient",
     "Button",
     "ChatHook",
@@ -41,6 +43,8 @@ __all__ = [
     "DeliveryError",
     "DeliveryStatus",
     "EditMessage",
+    "FileTooLarge",
+    "ForeignFile",
     "HistoryItem",
     "HookContent",
     "HookConversation",

@@ -4,9 +4,11 @@ from dealgram.gateways.telegram.content import Chat, Entity, InlineKey, InlineKe
 from dealgram.gateways.telegram.errors import BotBlocked, ChatGone, ChatMigrated, IntakeConflict
 from dealgram.gateways.telegram.file_limits import CLOUD, OWN_SERVER, FileLimits
 from dealgram.gateways.telegram.files import Download, TelegramFiles
-from dealgram.gateways.telegram.gateway import AskReply, BotCalls, Key, Keyboard, TelegramGateway, bot_id_of
+from dealgram.gateways.telegram.gateway import BotCalls, TelegramGateway, bot_id_of
 from dealgram.gateways.telegram.intake import PollingPool
+from dealgram.gateways.telegram.keyboards import AskReply, Key, Keyboard
 from dealgram.gateways.telegram.limits import LimitSettings, TelegramLimits
+from dealgram.gateways.telegram.media_calls import Caption, MediaCalls, MediaKind, OutFile, ReplyTo
 from dealgram.gateways.telegram.message import Message
 from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, WebhookInfo
 from dealgram.gateways.telegram.updates import (
@@ -34,6 +36,7 @@ __all__ = [
     "BotBlocked",
     "BotCalls",
     "CallbackQuery",
+    "Caption",
     "Chat",
     "ChatGone",
     "ChatInfo",
@@ -49,15 +52,19 @@ __all__ = [
     "LimitSettings",
     "Located",
     "Me",
+    "MediaCalls",
+    "MediaKind",
     "Member",
     "MembershipChanged",
     "Message",
     "Origin",
+    "OutFile",
     "Payload",
     "PollingPool",
     "Reaction",
     "ReactionChanged",
     "ReactionsCounted",
+    "ReplyTo",
     "TelegramFiles",
     "TelegramGateway",
     "TelegramLimits",

@@ -22,7 +22,7 @@ from telegram.request import BaseRequest, RequestData
 from dealgram.gateways.errors import GatewayError
 from dealgram.gateways.refusals import unreadable
 from dealgram.gateways.telegram.errors import SERVICE, telegram_refusal
-from dealgram.gateways.transport import HttpTransport
+from dealgram.gateways.transport import Answer, HttpTransport
 
 DEADLINE_S = 60.0
 """Seconds for one call: Telegram itself holds a message up to 10 s in a group with slow mode."""
@@ -120,16 +120,11 @@ class TransportRequest(BaseRequest):
             )
         except GatewayError as error:
             raise CarriedError(error) from None
-        if not answer.ok:
-            raise CarriedError(telegram_refusal(answer, operation=operation, repeatable=repeatable))
         try:
-            read = _success.decode(answer.body)
-        except (ValueError, RecursionError):
-            if b'"ok":false' in answer.body.replace(b" ", b""):
-                raise CarriedError(telegram_refusal(answer, operation=operation, repeatable=repeatable)) from None
-            nonsense = unreadable(answer, service=SERVICE, operation=operation, repeatable=repeatable)
-            raise CarriedError(nonsense) from None
-        last_result.set(bytes(read.result))
+            result = read_success(answer, operation, repeatable=repeatable)
+        except GatewayError as error:
+            raise CarriedError(error) from None
+        last_result.set(result)
         return answer.status, answer.body
 
 
@@ -163,6 +158,23 @@ class TrioBot(telegram.Bot):
         return f"TrioBot({self.token.partition(':')[0]})"
 
     __str__ = __repr__
+
+
+def read_success(answer: Answer, operation: str, *, repeatable: bool) -> bytes:
+    """The raw `result` of an answer of the Bot API.
+
+    Raises:
+        GatewayError: the answer is a refusal, or no answer of the Bot API at all.
+    """
+    if not answer.ok:
+        raise telegram_refusal(answer, operation=operation, repeatable=repeatable)
+    try:
+        return bytes(_success.decode(answer.body).result)
+    except (ValueError, RecursionError):
+        pass
+    if b'"ok":false' in answer.body.replace(b" ", b""):
+        raise telegram_refusal(answer, operation=operation, repeatable=repeatable)
+    raise unreadable(answer, service=SERVICE, operation=operation, repeatable=repeatable)
 
 
 def _encode(data: RequestData | None) -> tuple[bytes, str]:

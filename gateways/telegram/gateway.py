@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -20,9 +19,6 @@ from telegram import (
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeDefault,
-    ForceReply,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
     LinkPreviewOptions,
     MessageEntity,
     ReactionTypeEmoji,
@@ -33,6 +29,8 @@ from telegram.constants import ParseMode
 from dealgram.gateways.errors import GatewayError, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram.bot import CarriedError, TransportRequest, TrioBot, is_repeatable, last_result
 from dealgram.gateways.telegram.errors import SERVICE
+from dealgram.gateways.telegram.keyboards import Keyboard, Markup, as_keyboard, as_markup
+from dealgram.gateways.telegram.media_calls import GENERAL_TOPIC, MediaCalls, ReplyTo
 from dealgram.gateways.telegram.replies import (
     ChatInfo,
     CustomEmoji,
@@ -49,40 +47,7 @@ from dealgram.gateways.transport import HttpTransport
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"([0-9]{1,19}):[A-Za-z0-9_-]{1,200}")
-_GENERAL_TOPIC = 1  # has messages with this thread id, but refuses it in a send (telegram-facts §1.6)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """An inline button: `data` (1 to 64 bytes) comes back in a callback query; or `url` is opened."""
-
-    text: str
-    data: str | None = None
-    url: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.data is None) == (self.url is None):
-            raise ValueError("a button needs either data or url")
-        if self.data is not None and not 1 <= len(self.data.encode()) <= 64:
-            raise ValueError("button data must be 1 to 64 bytes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keyboard:
-    """Inline buttons in rows."""
-
-    rows: tuple[tuple[Key, ...], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskReply:
-    """Opens the reply box (Bot API: ForceReply); `selective`: only for the person answered or mentioned."""
-
-    placeholder: str | None = None
-    selective: bool = True
-
-
-Markup = Keyboard | AskReply
 
 COMMAND_SCOPES: dict[str, Callable[[], BotCommandScope]] = {
     "default": BotCommandScopeDefault,
@@ -110,11 +75,20 @@ class TelegramGateway:
     Args:
         transport: for sends and short calls only; long polls have connections of their own (see `intake`).
         api_url: e.g. `https://api.telegram.org`.
+        uploads: connections for files, so that a message never waits for one; by default the same.
     """
 
-    def __init__(self, transport: HttpTransport, api_url: str, *, deadline_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        transport: HttpTransport,
+        api_url: str,
+        *,
+        uploads: HttpTransport | None = None,
+        deadline_s: float = 60.0,
+    ) -> None:
         self._api_url = api_url
         self._request = TransportRequest(transport, deadline_s)
+        self._uploads = uploads or transport
 
     def bot(self, token: str) -> BotCalls:
         """The calls of one bot.
@@ -122,15 +96,18 @@ class TelegramGateway:
         Raises:
             Unauthorised: no token.
         """
-        return BotCalls(bot_id_of(token), TrioBot(token, self._api_url, self._request))
+        bot = TrioBot(token, self._api_url, self._request)
+        return BotCalls(bot_id_of(token), bot, MediaCalls(bot.base_url, self._uploads))
 
 
 class BotCalls:
     """The Bot API's methods for one bot; see telegram.errors for what they raise besides the transport's errors:
     ChatMigrated, ChatGone and BotBlocked, Unauthorised (the token is revoked), Refused with a `reason`."""
 
-    def __init__(self, bot_id: int, bot: TrioBot) -> None:
+    def __init__(self, bot_id: int, bot: TrioBot, media: MediaCalls) -> None:
         self.bot_id = bot_id
+        self.media = media
+        """The methods that send files."""
         self._bot = bot
 
     def __repr__(self) -> str:
@@ -145,7 +122,7 @@ class BotCalls:
         chat_id: int,
         text: str,
         *,
-        reply_to: int | None = None,
+        reply_to: int | ReplyTo | None = None,
         reply_markup: Markup | None = None,
         thread: int | None = None,
         silent: bool = False,
@@ -158,21 +135,22 @@ class BotCalls:
         Args:
             bold: so many UTF-16 units at the beginning of plain text are bold, whatever characters they are.
             html: `text` is Bot API's HTML instead; the limit counts what is left without the tags.
-            reply_to: a message of the same chat to answer; if it is gone, the text is sent without it.
+            reply_to: a message of the same chat to answer; if it is gone, the text is sent without it, unless a
+                `ReplyTo` says otherwise.
             thread: the forum topic; the General topic is no thread for Telegram and is left out.
 
         Raises:
             OutcomeUnknown: it may have been sent. Never repeat this blindly: there is no idempotency key.
         """
-        reply = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to is not None else None
+        reply = ReplyTo(message_id=reply_to) if isinstance(reply_to, int) else reply_to
         sent = await _call(
             "sendMessage",
             lambda: self._bot.send_message(
                 chat_id,
                 text,
-                reply_parameters=reply,
-                reply_markup=_markup(reply_markup),
-                message_thread_id=None if thread == _GENERAL_TOPIC else thread,
+                reply_parameters=None if reply is None else ReplyParameters(**reply.fields()),
+                reply_markup=as_markup(reply_markup),
+                message_thread_id=None if thread == GENERAL_TOPIC else thread,
                 disable_notification=True if silent else None,
                 link_preview_options=None if link_preview else LinkPreviewOptions(is_disabled=True),
                 parse_mode=ParseMode.HTML if html else None,
@@ -193,7 +171,7 @@ class BotCalls:
                     text,
                     chat_id=chat_id,
                     message_id=message_id,
-                    reply_markup=_keyboard(reply_markup),
+                    reply_markup=as_keyboard(reply_markup),
                     parse_mode=ParseMode.HTML if html else None,
                 ),
                 object,
@@ -208,7 +186,7 @@ class BotCalls:
             await _call(
                 "editMessageReplyMarkup",
                 lambda: self._bot.edit_message_reply_markup(
-                    chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(reply_markup)
+                    chat_id=chat_id, message_id=message_id, reply_markup=as_keyboard(reply_markup)
                 ),
                 object,
             )
@@ -385,18 +363,3 @@ async def _call(method: str, call: Callable[[], Awaitable[object]], kind: type[T
         if is_repeatable(method):
             raise ServiceFailed(detail, service=SERVICE, operation=method) from None
         raise OutcomeUnknown(detail, service=SERVICE, operation=method) from None
-
-
-def _markup(markup: Markup | None) -> InlineKeyboardMarkup | ForceReply | None:
-    if isinstance(markup, AskReply):
-        return ForceReply(selective=markup.selective, input_field_placeholder=markup.placeholder)
-    return _keyboard(markup)
-
-
-def _keyboard(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
-    if keyboard is None or not keyboard.rows:
-        return None  # an edit without a keyboard takes the old one off
-    rows = [
-        [InlineKeyboardButton(key.text, callback_data=key.data, url=key.url) for key in row] for row in keyboard.rows
-    ]
-    return InlineKeyboardMarkup(rows)

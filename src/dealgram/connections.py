@@ -15,8 +15,9 @@ from pydantic import SecretStr
 
 from dealgram.actors.bot_connection import BotConnector
 from dealgram.actors.installation import StoredToken
+from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
-from dealgram.gateways.amojo import AmojoClient
+from dealgram.gateways.amojo import AmoFiles, AmojoClient
 from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.gates import CONNECTIONS, Gates
 from dealgram.gateways.telegram import CLOUD, OWN_SERVER, FileLimits, PollingPool, TelegramFiles, TelegramGateway
@@ -28,6 +29,9 @@ from dealgram.persistence.secret_box import SecretBox
 from dealgram.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+UPLOADS_AT_ONCE = 20
+"""Of all bots: each holds a file, and together they fill the line to Telegram."""
 
 
 def utc_now() -> dt.datetime:
@@ -66,6 +70,7 @@ class Gateways:
     polling: PollingPool
     amojo: AmojoClient
     oauth: OAuthClient
+    attachments: AmoFiles
     amocrm: HttpTransport
     gates: Gates
 
@@ -94,7 +99,9 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
         telegram = await connect("telegram")
         gates = Gates(policy or gate_policy(settings), now=utc_now)
         yield Gateways(
-            telegram=TelegramGateway(telegram, settings.telegram_api_url),
+            telegram=TelegramGateway(
+                telegram, settings.telegram_api_url, uploads=await connect("telegram-uploads", UPLOADS_AT_ONCE)
+            ),
             # Connections of their own: many downloads at once must not hold up a message.
             files=await stack.enter_async_context(
                 TelegramFiles.open(await connect("telegram-files"), settings.telegram_api_url)
@@ -117,6 +124,7 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
                 _secret(settings.amocrm_client_secret),
                 settings.oauth_redirect_uri or "",
             ),
+            attachments=AmoFiles(await connect("amocrm-files"), AmoHosts(settings.amocrm_domains)),
             amocrm=amocrm,
             gates=gates,
         )
