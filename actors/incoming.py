@@ -1,22 +1,32 @@
 """A Telegram message as the domain sees it: who speaks, what the card shows, what it means for the group.
 
-Identities that are no persons are told apart here, and first of all by ``sender_chat`` (telegram-facts §1.6): an
-anonymous administrator is the group itself, a channel is a channel; neither ever gets a contact.
+Put together from what reads its parts: `authors`, `describe`, `telegram_media`, `whence`, `topics`. Pure.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
-from dealgram.actors import texts
-from dealgram.actors.body_parts import Author
-from dealgram.actors.describe import describe
-from dealgram.actors.names import person_id
+from dealgram.actors.authors import TELEGRAM_ITSELF, author_of, bot_of, chat_author_id, person_name
+from dealgram.actors.body_parts import Author, Shown
+from dealgram.actors.describe import EVENTS_OF_THE_CHAT, describe
+from dealgram.actors.telegram_media import file_key, said_with, shown_in
 from dealgram.actors.topics import TopicHeard, thread_of, topic_heard
-from dealgram.gateways.telegram import Message, User
+from dealgram.actors.whence import above, answered
+from dealgram.gateways.telegram import CLOUD, Message, User
 
-TELEGRAM_ITSELF = frozenset({777000, 136817688, 1087968824})
-"""Telegram's own senders: automatic forwards, «a channel», «an anonymous administrator»."""
+__all__ = [
+    "TELEGRAM_ITSELF",
+    "Incoming",
+    "Someone",
+    "chat_author_id",
+    "person_name",
+    "read_message",
+    "someone",
+    "within_album",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Someone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """See the module. ``line`` is empty for what leaves no line in the card."""
+    """See the module. ``line`` is the message in words; it is empty for what leaves no line in the card."""
 
     chat_id: int
     chat_title: str
@@ -40,12 +50,30 @@ class Incoming:
     author: Author
     text: str
     line: str
+    shown: Shown | None = None
+    """What amoCRM shows as itself, with ``said`` beside it; where it cannot, and for everything else, the words."""
+    said: str = ""
+    above: tuple[str, ...] = ()
+    """Lines about where the message comes from."""
+    file_key: str | None = None
+    """Tells one file from another across edits."""
+    album: str | None = None
+    """Messages that were sent together share this."""
+    follows_in_album: bool = False
+    """A message of the same album stands before it and says who speaks, whence and in answer to what."""
+    live: Literal["no", "moves"] = "no"
+    """A live location moves as long as it is one; its end is an edit that is a plain location."""
+    edited_at_ms: int | None = None
     service: bool = False
     from_bot: bool = False
+    bot_id: int | None = None
+    """The bot that wrote this, or that caused the event."""
     reply_to: int | None = None
     reply_to_own_bot: bool = False
     quoted: str = ""
     """What is answered, in one line; empty when nothing is."""
+    picked: str = ""
+    """The stretch of it that was picked out, as a line for where amoCRM quotes the whole message."""
     migrate_to: int | None = None
     migrate_from: int | None = None
     joined: tuple[Someone, ...] = ()
@@ -56,17 +84,12 @@ class Incoming:
     """What it says about that topic."""
 
 
-def person_name(user: User) -> str:
-    """The name to show for a person; never empty."""
-    return user.full_name or (f"@{user.username}" if user.username else f"Пользователь {user.id}")
-
-
-def read_message(message: Message, bot_id: int) -> Incoming:
-    """Read a message that bot ``bot_id`` was given."""
-    answered = message.reply_to_message
-    if answered is not None and answered.kind == "forum_topic_created":
-        answered = None  # every message of a topic carries the topic's first note: no quote (telegram-facts §1.6)
+def read_message(message: Message, bot_id: int, size_limit: int = CLOUD.download) -> Incoming:
+    """Read a message that bot ``bot_id`` was given. ``size_limit``: see `shown_in`."""
+    one = answered(message, bot_id)
     left = message.left_chat_member
+    bot = bot_of(message)
+    location = message.location if message.kind == "location" else None
     return Incoming(
         chat_id=message.chat.id,
         chat_title=message.chat.title,
@@ -74,14 +97,23 @@ def read_message(message: Message, bot_id: int) -> Incoming:
         message_id=message.message_id,
         # Telegram counts seconds, a card sorts by milliseconds: the message id keeps the order within a second.
         sent_at_ms=message.date * 1000 + message.message_id % 1000,
-        author=_author(message),
+        author=author_of(message),
         text=message.body.strip(),
         line=(describe(message) or "").strip(),
-        service=message.is_service,
-        from_bot=_is_bot(message),
-        reply_to=answered.message_id if answered is not None else None,
-        reply_to_own_bot=answered is not None and _is_from(answered, bot_id),
-        quoted=_quoted(message, answered, bot_id),
+        shown=shown_in(message, size_limit),
+        said=said_with(message).strip(),
+        above=above(message),
+        file_key=file_key(message),
+        album=message.media_group_id,
+        live="moves" if location is not None and location.live_period else "no",
+        edited_at_ms=message.edit_date * 1000 if message.edit_date else None,
+        service=message.is_service or message.kind in EVENTS_OF_THE_CHAT,
+        from_bot=bot is not None,
+        bot_id=bot,
+        reply_to=one.message_id,
+        reply_to_own_bot=one.message_id is not None and _is_from(message.reply_to_message, bot_id),
+        quoted=one.quoted,
+        picked=one.picked,
         migrate_to=message.migrate_to_chat_id,
         migrate_from=message.migrate_from_chat_id,
         joined=tuple(someone(user) for user in message.new_chat_members if not user.is_bot),
@@ -91,9 +123,9 @@ def read_message(message: Message, bot_id: int) -> Incoming:
     )
 
 
-def chat_author_id(chat_id: int) -> str:
-    """The chat participant in amoCRM for a chat that speaks itself: a channel, or a group by its administrators."""
-    return f"tgc-{chat_id}"
+def within_album(incoming: Incoming) -> Incoming:
+    """A message of an album of which another stands before: what is said once is said already."""
+    return dataclasses.replace(incoming, follows_in_album=True, above=(), reply_to=None, quoted="", picked="")
 
 
 def someone(user: User) -> Someone:
@@ -101,34 +133,5 @@ def someone(user: User) -> Someone:
     return Someone(user.id, person_name(user), user.username or None)
 
 
-def _is_from(message: Message, bot_id: int) -> bool:
-    return message.from_user is not None and message.from_user.id == bot_id
-
-
-def _quoted(message: Message, answered: Message | None, bot_id: int) -> str:
-    """A short line about the answered message. Telegram gives its author and text along with the answer; of an answer
-    to another chat it gives at most the words that were picked out."""
-    picked = message.quote.text if message.quote is not None else ""
-    if answered is None:
-        return texts.quoted_line("", picked) if picked.strip() else ""
-    # What our own bot wrote is a manager's answer: nobody answers anything else of it but its menus.
-    author = texts.MANAGER if _is_from(answered, bot_id) else _author(answered).name
-    return texts.quoted_line(author, picked or describe(answered) or "")
-
-
-def _is_bot(message: Message) -> bool:
-    sender = message.from_user
-    return sender is not None and sender.is_bot and message.sender_chat is None and sender.id not in TELEGRAM_ITSELF
-
-
-def _author(message: Message) -> Author:
-    sender, chat = message.from_user, message.sender_chat
-    if chat is not None and (sender is None or sender.id in TELEGRAM_ITSELF or chat.id != message.chat.id):
-        if chat.id == message.chat.id and not message.chat.is_private:
-            return Author(id=chat_author_id(chat.id), name=message.author_signature or texts.ADMINISTRATOR_OF_GROUP)
-        return Author(id=chat_author_id(chat.id), name=chat.title or chat.username or "Канал")
-    if sender is None or sender.id in TELEGRAM_ITSELF:
-        return Author(id=chat_author_id(message.chat.id), name=message.chat.title or "Telegram")
-    return Author(
-        id=person_id(sender.id), name=person_name(sender), user_id=sender.id, username=sender.username or None
-    )
+def _is_from(message: Message | None, bot_id: int) -> bool:
+    return message is not None and message.from_user is not None and message.from_user.id == bot_id

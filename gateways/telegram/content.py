@@ -269,6 +269,7 @@ class TextQuote(msgspec.Struct, frozen=True, kw_only=True):
     """The stretch of the answered message that is quoted."""
 
     text: str = ""
+    entities: tuple[Entity, ...] = ()
     is_manual: bool = False
 
 
