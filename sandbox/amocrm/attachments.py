@@ -7,7 +7,7 @@ no memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -54,13 +54,13 @@ class Attachment:
     """
 
     type: str
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
     name: str = ""
     _: KW_ONLY
     content_type: str = ""
     size: int | None = None
     claimed_size: int | None = None
-    thumbnail: bytes = b""
+    thumbnail: bytes = field(default=b"", repr=False)
     url: str = ""
 
     def __post_init__(self) -> None:

@@ -74,9 +74,9 @@ class Reaction:
 class SimMessage:
     """A message. `status`: "" incoming, "imported", "sent", "delivered", "read" or "error".
 
-    `statuses` are all that it had, as the manager saw them: errors by their text. A quote is the id of a message or, if
-    only its content was given, that; `reactions` maps the uuid of who reacted (their own id if nobody knows them) to
-    the emoji.
+    `statuses` are all that it had, as the manager saw them: errors by their text, a repeated one again. A quote is the
+    id of a message or, if only its content was given, that; `reactions` maps the uuid of who reacted (their own id if
+    nobody knows them) to the emoji.
     """
 
     id: str
@@ -189,7 +189,7 @@ class FeedItem:
     amo_id: str
     arrival: int
     media: str = ""
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
     file_name: str = ""
     file_size: int | None = None
     duration: int | None = None

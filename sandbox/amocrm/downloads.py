@@ -38,7 +38,7 @@ class Download:
     content_type: str = ""
     size: int = 0
     sha256: str = ""
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
     trouble: str = ""
 
 

@@ -215,11 +215,11 @@ def event_rules(body: dict[str, Any], switches: Switches) -> list[Problem]:
 
 def _quoted_content(quoted: dict[str, Any], path: str) -> list[Problem]:
     """What a quote must hold that names no message."""
-    kind, sender = quoted.get("type", ""), quoted.get("sender", {"id": "missing"})
+    kind, sender = quoted.get("type", ""), quoted.get("sender")
     problems: list[Problem] = []
     if kind in ("text", "location", "contact") and not quoted.get(kind):
         problems.append(Problem(MISSING, join(path, kind), f"required of a quoted {kind}"))
-    if not any(name in sender for name in ("id", "ref_id", "name")):
+    if sender is not None and not sender:
         problems.append(Problem(MISSING, join(path, "sender.name"), "required of a quoted sender without an id"))
     return problems
 

@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from quart import Response, request
 from quart_trio import QuartTrio
 
-from dealgram.sandbox.amocrm import Attachment
+from dealgram.sandbox.amocrm import AmoSimulator, Attachment
 from dealgram.sandbox.serve import serve
 
 PICTURE = b"\xff\xd8\xff a picture " * 100
@@ -257,6 +259,19 @@ async def test_a_slow_file_holds_up_no_answer(amo: Any) -> None:
     assert (await shown(amo, made)).data == PICTURE
 
 
+async def test_fetches_end_with_the_simulator() -> None:
+    sim = AmoSimulator()
+    hold = sim.files.faults.hold("file")
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(sim.run)
+            url, _ = sim.files.host("a", Attachment("picture", PICTURE))
+            sim.world.downloads.ask(url, lambda _: pytest.fail("nobody answered"))
+            await hold.taken()
+            nursery.cancel_scope.cancel()
+    assert sim.downloads_pending == 1
+
+
 # -- what managers attach ---------------------------------------------------------------------------------------------
 
 
@@ -341,6 +356,18 @@ async def test_a_large_file_costs_no_memory_and_may_lie(amo: Any) -> None:
         assert piece.content == bytes((65_530 + index) % 256 for index in range(65_551))
         assert (await client.get(second["media"])).content == b"abc"
     assert amo.sim.message(amo.account, first["id"]).data is None
+
+
+@given(
+    size=st.integers(1, 200_000), first=st.integers(0, 200_000), length=st.integers(0, 200_000), step=st.integers(1000)
+)
+def test_a_made_file_is_the_same_in_any_pieces(size: int, first: int, length: int, step: int) -> None:
+    start = min(first, size)
+    stop = min(start + length, size)
+    whole = bytes(index % 256 for index in range(256)) * (size // 256 + 1)
+    made, given_ = Attachment("file", size=size), Attachment("file", whole[:size])
+    assert b"".join(made.read(start, stop, step)) == whole[start:stop]
+    assert b"".join(given_.read(start, stop, step)) == whole[start:stop]
 
 
 async def test_an_album_is_several_hooks_of_one_group(amo: Any) -> None:
