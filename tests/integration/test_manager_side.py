@@ -235,7 +235,7 @@ async def test_files_text_and_buttons_of_one_answer_come_in_order_with_one_text(
         )
         await stage.until(lambda seen=seen: len(stage.private_messages(world.anna)) == seen + 3, "three files")
         shown = [m["text"] for m in stage.private_messages(world.anna)[seen:]]
-        assert [text.split("\n")[-1] for text in shown] == [one.media for one in files]
+        assert [text.split("\n")[-1] for text in shown] == [one.url for one in files]
         assert ["Привет, Анна" in text for text in shown] == [True, False, False]
     await stage.quiet()
     stage.assert_clean()
