@@ -17,9 +17,10 @@ SOURCE = "command"
 
 
 class LinkDeal(msgspec.Struct, frozen=True, kw_only=True, tag="link"):
-    """Link the group to a deal, as if an administrator had named it in the group."""
+    """Link the group to a deal, as if an administrator had named it in the group; or one forum ``topic`` of it."""
 
     deal_id: int
+    topic: int | None = None
 
 
 class UnlinkDeal(msgspec.Struct, frozen=True, kw_only=True, tag="unlink"):

@@ -1,12 +1,14 @@
 """What dealgram says about the life of linked deals: in the group, in its menu, in the deal's card and as notes.
 
 Strings named ``*_html`` are Telegram HTML; the others are plain text. The sentences about people are written so that
-they fit a man, a woman and an operator alike.
+they fit a man, a woman and an operator alike. ``topic``: the name of the forum topic that is linked by itself, None for
+the whole group.
 """
 
 from __future__ import annotations
 
 from dealgram.actors.texts import deal_link_html, quoted
+from dealgram.actors.topic_texts import reach, sentence, subject_html, subject_in_card, subject_in_note
 
 OPERATOR = "оператор dealgram"
 ENDED_HEADER = "Отвязаны автоматически:"
@@ -55,91 +57,96 @@ def ended_line(reason: str, merged_into: int | None) -> str:
     return _CAUSES.get(reason, "связь закончилась").removeprefix("сделка ")
 
 
-def ended_html(name: str, link: str, deal_id: int, reason: str) -> str:
+def ended_html(name: str, link: str, deal_id: int, reason: str, topic: str | None = None) -> str:
     """The group hears that it was unlinked by the account's policy."""
-    return f"Группа отвязана от сделки {deal_link_html(name, link, deal_id)}: {_CAUSES[reason]}."
-
-
-def relinked_html(name: str, link: str, deal_id: int, reason: str) -> str:
-    """The group hears that it is linked again."""
-    said = _RETURNS[reason].capitalize()
-    return f"{said}, группа опять связана с ней: {deal_link_html(name, link, deal_id)}."
-
-
-def followed_html(old_id: int, name: str, link: str, deal_id: int, *, was_linked: bool) -> str:
-    """The group hears that its deal became part of another."""
-    then = "Группа уже связана с ней." if was_linked else "Теперь группа связана с ней."
-    return f"Сделка № {old_id} объединена со сделкой {deal_link_html(name, link, deal_id)}. {then}"
-
-
-def ended_card_line(title: str, reason: str) -> str:
-    """The last line in the group's own conversation of a deal that the policy unlinked."""
-    return f"✂️ Группа {quoted(title)} отвязана от этой сделки: {_CAUSES[reason]}."
-
-
-def relinked_card_line(title: str, reason: str) -> str:
-    """The first line after a deal came back."""
     return (
-        f"🔗 {_RETURNS[reason].capitalize()}: группа {quoted(title)} опять связана с ней. "
-        "Напишите здесь, и сообщение увидит вся группа."
+        f"{sentence(subject_html(topic))} отвязана от сделки {deal_link_html(name, link, deal_id)}: {_CAUSES[reason]}."
     )
 
 
-def followed_card_line(title: str, old_id: int) -> str:
+def relinked_html(name: str, link: str, deal_id: int, reason: str, topic: str | None = None) -> str:
+    """The group hears that it is linked again."""
+    said = _RETURNS[reason].capitalize()
+    return f"{said}, {subject_html(topic)} опять связана с ней: {deal_link_html(name, link, deal_id)}."
+
+
+def followed_html(
+    old_id: int, name: str, link: str, deal_id: int, *, was_linked: bool, topic: str | None = None
+) -> str:
+    """The group hears that its deal became part of another, to which it (or that ``topic``) is linked."""
+    subject = subject_html(topic)
+    then = f"{sentence(subject)} уже связана с ней." if was_linked else f"Теперь {subject} связана с ней."
+    return f"Сделка № {old_id} объединена со сделкой {deal_link_html(name, link, deal_id)}. {then}"
+
+
+def ended_card_line(title: str, reason: str, topic: str | None = None) -> str:
+    """The last line in the group's own conversation of a deal that the policy unlinked."""
+    return f"✂️ {sentence(subject_in_card(title, topic))} отвязана от этой сделки: {_CAUSES[reason]}."
+
+
+def relinked_card_line(title: str, reason: str, topic: str | None = None) -> str:
+    """The first line after a deal came back."""
+    return f"🔗 {_RETURNS[reason].capitalize()}: {subject_in_card(title, topic)} опять связана с ней. {reach(topic)}"
+
+
+def followed_card_line(title: str, old_id: int, topic: str | None = None) -> str:
     """The first line in the deal that another one became part of."""
     return (
-        f"🔗 Сделка № {old_id} объединена с этой, группа {quoted(title)} теперь связана с ней. "
-        "Напишите здесь, и сообщение увидит вся группа."
+        f"🔗 Сделка № {old_id} объединена с этой, {subject_in_card(title, topic)} теперь связана с ней. {reach(topic)}"
     )
 
 
 # Notes
 
 
-def linked_note(title: str, bot: str, who: str) -> str:
+def linked_note(title: str, bot: str, who: str, topic: str | None = None) -> str:
     """A person linked the group."""
-    return f"🔗 С этой сделкой связана Telegram-группа {quoted(title)} (бот @{bot}). Кто связал: {who}."
+    return f"🔗 С этой сделкой связана {subject_in_note(title, topic)} (бот @{bot}). Кто связал: {who}."
 
 
-def unlinked_note(title: str, bot: str, who: str) -> str:
+def unlinked_note(title: str, bot: str, who: str, topic: str | None = None) -> str:
     """A person unlinked the group."""
-    return f"✂️ Telegram-группа {quoted(title)} (бот @{bot}) отвязана от этой сделки. Кто отвязал: {who}."
+    subject = sentence(subject_in_note(title, topic))
+    return f"✂️ {subject} (бот @{bot}) отвязана от этой сделки. Кто отвязал: {who}."
 
 
-def ended_note(title: str, bot: str, reason: str) -> str:
+def ended_note(title: str, bot: str, reason: str, topic: str | None = None) -> str:
     """The policy unlinked the group."""
+    subject = sentence(subject_in_note(title, topic))
     return (
-        f"✂️ Telegram-группа {quoted(title)} (бот @{bot}) отвязана от этой сделки автоматически: {_CAUSES[reason]}. "
+        f"✂️ {subject} (бот @{bot}) отвязана от этой сделки автоматически: {_CAUSES[reason]}. "
         "Связать снова можно в меню группы."
     )
 
 
-def ended_in_survivor_note(title: str, bot: str, old_id: int) -> str:
+def ended_in_survivor_note(title: str, bot: str, old_id: int, topic: str | None = None) -> str:
     """The deal that another one became part of does not get that one's group."""
+    subject = sentence(subject_in_note(title, topic))
     return (
-        f"✂️ Сделка № {old_id} объединена с этой. Telegram-группа {quoted(title)} (бот @{bot}) была связана с ней и "
-        "отвязана. Связать группу с этой сделкой можно в меню группы."
+        f"✂️ Сделка № {old_id} объединена с этой. {subject} (бот @{bot}) была связана с ней и отвязана. "
+        "Связать с этой сделкой можно в меню группы."
     )
 
 
-def relinked_note(title: str, bot: str, reason: str) -> str:
+def relinked_note(title: str, bot: str, reason: str, topic: str | None = None) -> str:
     """The policy linked the group again."""
-    return f"🔗 {_RETURNS[reason].capitalize()}: Telegram-группа {quoted(title)} (бот @{bot}) опять связана с ней."
+    return f"🔗 {_RETURNS[reason].capitalize()}: {subject_in_note(title, topic)} (бот @{bot}) опять связана с ней."
 
 
-def stayed_note(title: str, bot: str) -> str:
+def stayed_note(title: str, bot: str, topic: str | None = None) -> str:
     """The deal came back, the link did not."""
     return (
-        f"Telegram-группа {quoted(title)} (бот @{bot}) была связана с этой сделкой и осталась отвязанной. "
+        f"{sentence(subject_in_note(title, topic))} (бот @{bot}) была связана с этой сделкой и осталась отвязанной. "
         "Связать снова можно в меню группы."
     )
 
 
-def followed_note(title: str, bot: str, old_id: int) -> str:
+def followed_note(title: str, bot: str, old_id: int, topic: str | None = None) -> str:
     """The link went over to this deal."""
+    subject = sentence(subject_in_note(title, topic))
     return (
-        f"🔗 Сделка № {old_id} объединена с этой. Telegram-группа {quoted(title)} (бот @{bot}) теперь связана с этой "
-        "сделкой; прежняя переписка осталась в её прежних чатах."
+        f"🔗 Сделка № {old_id} объединена с этой. {subject} (бот @{bot}) теперь связана с этой сделкой; "
+        "прежняя переписка осталась в её прежних чатах."
     )
 
 

@@ -83,6 +83,7 @@ from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending, gave_up
 from dealgram.actors.services import Services, now_ms
+from dealgram.actors.topics import thread_of
 from dealgram.gateways.amocrm import TooManyLinksError
 from dealgram.gateways.telegram import (
     CallbackQuery,
@@ -189,6 +190,7 @@ class GroupActor(OutboxActor):
                     user_name=person_name(query.from_user),
                     chat_id=query.message.chat.id,
                     message_id=query.message.message_id,
+                    thread=thread_of(query.message),
                 )
                 return Decision(todo=(NewBody(lane=MENU_LANE, body=press),))
             case MembershipChanged() as change if update.kind == "my_chat_member":
@@ -246,12 +248,12 @@ class GroupActor(OutboxActor):
         match command:
             case DealChanged(deal_id=deal_id):
                 return Decision(todo=self._deals.look(deal_id))
-            case LinkDeal(deal_id=deal_id):
+            case LinkDeal(deal_id=deal_id, topic=topic):
                 if self._state.is_linked(deal_id):
                     return Decision(result="already linked")
                 if self.services.registry.bot_of(self.account_id, self._state.row.bot_id) is None:
                     return Decision(result="the bot is not connected")
-                check = CheckDeal(deal_id=deal_id, user_id=0, user_name="")
+                check = CheckDeal(deal_id=deal_id, user_id=0, user_name="", topic=topic)
                 return Decision(todo=(NewBody(lane=check_lane(deal_id), body=check),), result="checking")
             case UnlinkDeal(deal_id=deal_id):
                 if not self._state.is_linked(deal_id):
@@ -343,7 +345,7 @@ class GroupActor(OutboxActor):
         except Transient:
             if body.user_id and delivery.id not in self._told_to_wait:
                 self._told_to_wait.add(delivery.id)
-                say = Say(chat_id=self._state.row.chat_id, html=texts.amocrm_unavailable_html())
+                say = Say(chat_id=self._state.row.chat_id, html=texts.amocrm_unavailable_html(), thread=body.thread)
                 await self.decide(Decision(todo=(NewBody(lane=CHAT_LANE, body=say),)), cause=f"wait-{delivery.id}")
             raise
 

@@ -20,8 +20,8 @@ from dealgram.actors.outbox import Decision, NewBody, Outcome
 from dealgram.actors.plan import mirrors
 from dealgram.actors.sending import Sending
 from dealgram.actors.services import Services
-from dealgram.actors.topic_answers import answer_thread, into_topic
-from dealgram.actors.topics import labelled
+from dealgram.actors.topic_answers import answer_thread, into_topic, without_topic
+from dealgram.actors.topics import TopicGoneError, labelled
 from dealgram.gateways.amojo import MessageHook, parse_hook
 from dealgram.persistence.entries import Delivery, InboxEntry
 from dealgram.persistence.records import Message as MessageRow
@@ -91,7 +91,10 @@ class GroupAnswers:
         Raises:
             ChatMigrated: the group is a supergroup now; nothing was sent.
         """
-        outcome = await self._sending.answer(body, delivery)
+        try:
+            outcome = await self._sending.answer(body, delivery)
+        except TopicGoneError as error:
+            return without_topic(self._state, body, delivery.lane, str(error))
         if outcome.error is not None and outcome.state == "done":
             return outcome
         text = as_imported(body, is_certain=outcome.state == "done")

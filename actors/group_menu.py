@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from dealgram.actors import deal_texts, menu, texts
+from dealgram.actors import deal_texts, menu, texts, topic_texts
 from dealgram.actors.bodies import AnswerPress, AttachDeal, CheckDeal, DetachDeal, EditMenu, HandlePress, Say
 from dealgram.actors.group_import import Past
-from dealgram.actors.group_messages import CHAT_LANE, group_line
+from dealgram.actors.group_messages import CHAT_LANE, group_line, topic_here
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.link_policy import deal_state
 from dealgram.actors.notes import deal_note
@@ -49,17 +49,20 @@ class GroupMenu:
             return Outcome(todo=(_answer(body, texts.ONLY_ADMINISTRATORS, alert=True),))
         match press:
             case menu.OpenMenu():
-                return self._show(body, menu.main_page(self._state.row.title, len(self._state.deals)))
+                page_now = menu.main_page(self._state.row.title, len(self._state.deals), self._here(body.thread))
+                return self._show(body, page_now)
             case menu.ShowDeals(page=page):
-                return self._show(body, self._list(page))
+                return self._show(body, self._list(page, body.thread))
             case menu.ConfirmUnlink(deal_id=deal_id, page=page) if self._state.is_linked(deal_id):
                 return self._show(body, menu.confirm_page(self._deal(deal_id), page))
             case menu.Unlink(deal_id=deal_id, page=page) if self._state.is_linked(deal_id):
                 return self._unlink(body, deal_id, page)
             case menu.ConfirmUnlink(page=page) | menu.Unlink(page=page):
-                return self._show(body, self._list(page), toast=texts.ALREADY_UNLINKED)
-            case menu.AskForDeal():
-                return self._ask(body)
+                return self._show(body, self._list(page, body.thread), toast=texts.ALREADY_UNLINKED)
+            case menu.AskForDeal(topic=topic) if topic is not None and not self._account().settings.topic_links:
+                return Outcome(todo=(_answer(body, topic_texts.TOPIC_LINKS_OFF, alert=True),))
+            case menu.AskForDeal(topic=topic):
+                return self._ask(body, topic)
             case menu.CloseMenu():
                 return self._show(body, menu.Page(texts.MENU_CLOSED))
 
@@ -67,8 +70,11 @@ class GroupMenu:
         """Look a deal up and link it, or say why not. A linked deal is given the last messages of the ``past``."""
         account = self._account()
         if self._state.is_linked(body.deal_id):
-            name, link = self._state.deal_name(body.deal_id), account.deal_link(body.deal_id)
-            return self._reply(body, texts.already_linked_html(name, link, body.deal_id), again=True)
+            return self._reply(body, self._already(body), again=True)
+        if body.topic is not None and not account.settings.topic_links:
+            return self._reply(body, topic_texts.TOPIC_LINKS_OFF, again=False)
+        if body.topic is not None and not self._state.topics.is_known(body.topic):
+            return self._reply(body, topic_texts.TOPIC_UNKNOWN, again=False)
         lead = await self._services.amocrm(self._account_id).lead(body.deal_id, with_contacts=False)
         if lead is None:
             return self._reply(body, texts.deal_not_found_html(body.deal_id), again=True)
@@ -81,47 +87,59 @@ class GroupMenu:
         now = int(self._services.now().timestamp())
         name = lead.name or f"Сделка № {body.deal_id}"
         by = body.user_id or None
-        linked = self._state.link(body.deal_id, name, by, deal_state=deal_state(lead), pipeline_id=lead.pipeline_id)
+        linked = self._state.link(
+            body.deal_id,
+            name,
+            by,
+            deal_state=deal_state(lead),
+            pipeline_id=lead.pipeline_id,
+            thread=body.topic,
+        )
         rows = (*linked, *self._state.close_dialog(body.user_id, now))
-        done = self._say(texts.linked_html(name, account.deal_link(body.deal_id), body.deal_id))
+        title, topic = self._state.row.title, self._state.topic_name(body.topic)
+        html = topic_texts.linked_html(name, account.deal_link(body.deal_id), body.deal_id, topic)
+        done = self._say(html, body.thread if body.user_id else body.topic)
         # The first line opens the group's own conversation at once; a large group's contacts follow at amoCRM's pace.
         at = now_ms(self._services)
-        line = group_line(self._state, body.deal_id, texts.group_linked_line(self._state.row.title), f"on{at}", at)
+        line = group_line(self._state, body.deal_id, topic_texts.linked_line(title, topic), f"on{at}", at)
         attach = NewBody(lane=f"deal-{body.deal_id}", body=AttachDeal(deal_id=body.deal_id))
         who = _who(body.user_id, body.user_name)
-        note = deal_note(body.deal_id, deal_texts.linked_note(self._state.row.title, self._bot_name(), who))
+        note = deal_note(body.deal_id, deal_texts.linked_note(title, self._bot_name(), who, topic))
         return Outcome(rows=rows, todo=(done, line, *past.into(body.deal_id), attach, note))
 
     def unlink(self, deal_id: int, who: str = deal_texts.OPERATOR) -> tuple[tuple[Row, ...], tuple[NewBody, ...]]:
         """Unlink a deal that is linked: a last line in its card, then the group's contact leaves it."""
         now = now_ms(self._services)
-        line = group_line(self._state, deal_id, texts.group_unlinked_line(self._state.row.title), f"off{now}", now)
+        title, topic = self._state.row.title, self._topic_of(deal_id)
+        line = group_line(self._state, deal_id, topic_texts.unlinked_line(title, topic), f"off{now}", now)
         rows = self._state.unlink(deal_id)
         # The contact leaves after the last line, in the same lane.
-        note = deal_note(deal_id, deal_texts.unlinked_note(self._state.row.title, self._bot_name(), who))
+        note = deal_note(deal_id, deal_texts.unlinked_note(title, self._bot_name(), who, topic))
         return rows, (line, NewBody(lane=line.lane, body=DetachDeal(deal_id=deal_id)), note)
 
     def unlinked_message(self, deal_id: int) -> NewBody:
-        """Tell the group that a deal was unlinked."""
-        link = self._account().deal_link(deal_id)
-        return self._say(texts.unlinked_html(self._state.deal_name(deal_id), link, deal_id))
+        """Tell the group that a deal was unlinked; the topic, if it was that one's."""
+        name, link = self._state.deal_name(deal_id), self._account().deal_link(deal_id)
+        html = topic_texts.unlinked_html(name, link, deal_id, self._topic_of(deal_id))
+        return self._say(html, self._state.linked_topic(deal_id))
 
     def _unlink(self, body: HandlePress, deal_id: int, page: int) -> Outcome:
         rows, todo = self.unlink(deal_id, _who(body.user_id, body.user_name))
-        shown = self._show(body, self._list(page), toast=texts.UNLINKED_TOAST)
+        shown = self._show(body, self._list(page, body.thread), toast=texts.UNLINKED_TOAST)
         return Outcome(rows=rows, todo=(*shown.todo, self.unlinked_message(deal_id), *todo))
 
-    def _ask(self, body: HandlePress) -> Outcome:
+    def _ask(self, body: HandlePress, topic: int | None) -> Outcome:
         now = int(self._services.now().timestamp())
         question = Say(
             chat_id=self._state.row.chat_id,
-            html=texts.ask_deal_html(body.user_id, body.user_name),
+            html=topic_texts.ask_deal_html(body.user_id, body.user_name, self._state.topic_name(topic)),
             force_reply=True,
             placeholder=texts.DEAL_PLACEHOLDER,
+            thread=body.thread,
             dialog_user_id=body.user_id,
         )
         return Outcome(
-            rows=self._state.open_dialog(body.user_id, now),
+            rows=self._state.open_dialog(body.user_id, now, thread=body.thread, topic=topic),
             todo=(_answer(body), NewBody(lane=CHAT_LANE, body=question)),
         )
 
@@ -129,9 +147,22 @@ class GroupMenu:
         edit = EditMenu(chat_id=body.chat_id, message_id=body.message_id, html=page.html, buttons=page.buttons)
         return Outcome(todo=(_answer(body, toast), NewBody(lane=CHAT_LANE, body=edit)))
 
-    def _list(self, page: int) -> menu.Page:
+    def _list(self, page: int, thread: int | None) -> menu.Page:
         deals = [self._deal(deal_id) for deal_id in self._state.deals]
-        return menu.deals_page(self._state.row.title, deals, page, self._ended())
+        return menu.deals_page(self._state.row.title, deals, page, self._ended(), self._here(thread))
+
+    def _here(self, thread: int | None) -> menu.TopicHere | None:
+        return topic_here(self._state, thread, is_offered=self._account().settings.topic_links)
+
+    def _topic_of(self, deal_id: int) -> str | None:
+        return self._state.topic_name(self._state.linked_topic(deal_id))
+
+    def _already(self, body: CheckDeal) -> str:
+        name, link = self._state.deal_name(body.deal_id), self._account().deal_link(body.deal_id)
+        wanted = self._state.topic_name(body.topic)
+        return topic_texts.already_linked_html(
+            name, link, body.deal_id, linked=self._topic_of(body.deal_id), wanted=wanted
+        )
 
     def _deal(self, deal_id: int) -> menu.LinkedDeal:
         link = self._state.links[deal_id]
@@ -145,6 +176,7 @@ class GroupMenu:
             self._state.deal_name(deal_id),
             self._account().deal_link(deal_id),
             tuple(mark for mark in marks if mark),
+            self._topic_of(deal_id),
         )
 
     def _ended(self) -> list[menu.EndedDeal]:
@@ -179,14 +211,16 @@ class GroupMenu:
             html=html,
             force_reply=asking,
             placeholder=texts.DEAL_PLACEHOLDER if asking else None,
+            thread=body.thread,
             dialog_user_id=body.user_id if asking else None,
         )
         todo = (NewBody(lane=CHAT_LANE, body=say),) if body.user_id else ()
-        rows = self._state.open_dialog(body.user_id, now) if asking else ()
+        dialog = {"thread": body.thread, "topic": body.topic}
+        rows = self._state.open_dialog(body.user_id, now, **dialog) if asking else ()
         return Outcome(rows=rows, todo=todo, error=texts.plain(html) if not body.user_id else None)
 
-    def _say(self, html: str) -> NewBody:
-        return NewBody(lane=CHAT_LANE, body=Say(chat_id=self._state.row.chat_id, html=html))
+    def _say(self, html: str, thread: int | None) -> NewBody:
+        return NewBody(lane=CHAT_LANE, body=Say(chat_id=self._state.row.chat_id, html=html, thread=thread))
 
     async def _may_change(self, user_id: int) -> bool:
         """Whether a person may link and unlink: administrators of the group, unless the account opened it to all."""

@@ -85,7 +85,7 @@ def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Deci
         more, todo = _read_answer(state, incoming, around, dialog)
         return Decision(rows=more, todo=todo)
     if _is_command(incoming.text, around.bot.username):
-        return Decision(todo=_menu(state, incoming))
+        return Decision(todo=_menu(state, incoming, around))
     todo = posts(state, incoming, around)
     word = SAID if incoming.line else None
     answers_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
@@ -94,8 +94,8 @@ def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Deci
         # the bot is also a word of the group.
         rest = re.sub(rf"@{re.escape(around.bot.username)}\b", "", incoming.text, flags=re.IGNORECASE).strip()
         if rest and not (answers_bot and looks_like_deal(rest)):
-            return Decision(todo=(*todo, *_menu(state, incoming)), result=word)
-        return Decision(todo=_menu(state, incoming))
+            return Decision(todo=(*todo, *_menu(state, incoming, around)), result=word)
+        return Decision(todo=_menu(state, incoming, around))
     return Decision(todo=todo, result=word)
 
 
@@ -309,9 +309,24 @@ def _read_answer(
             return asked, (NewBody(lane=CHAT_LANE, body=again),)
 
 
-def _menu(state: GroupState, incoming: Incoming) -> tuple[NewBody, ...]:
-    page = menu.main_page(state.row.title, len(state.deals))
-    body = Say(chat_id=state.row.chat_id, html=page.html, buttons=page.buttons, reply_to_message_id=incoming.message_id)
+def topic_here(state: GroupState, thread: int | None, *, is_offered: bool) -> menu.TopicHere | None:
+    """The topic in which a menu stands, if topics can be linked by themselves or this one is."""
+    name, linked = state.topic_name(thread), len(state.own_deals(thread))
+    if thread is None or name is None or not (is_offered or linked):
+        return None
+    return menu.TopicHere(thread, name, linked, is_offered)
+
+
+def _menu(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[NewBody, ...]:
+    here = topic_here(state, incoming.thread, is_offered=around.account.settings.topic_links)
+    page = menu.main_page(state.row.title, len(state.deals), here)
+    body = Say(
+        chat_id=state.row.chat_id,
+        html=page.html,
+        buttons=page.buttons,
+        reply_to_message_id=incoming.message_id,
+        thread=incoming.thread,
+    )
     return (NewBody(lane=CHAT_LANE, body=body),)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dealgram.actors import deal_texts, texts
+from dealgram.actors import deal_texts, texts, topic_texts
 from dealgram.actors.body_parts import Button
 
 PAGE_SIZE = 5
@@ -25,6 +25,8 @@ class LinkedDeal:
     link: str
     marks: tuple[str, ...] = ()
     """What is to be known of it besides: that it is closed, that others became part of it."""
+    topic: str | None = None
+    """The forum topic that alone is linked to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,17 @@ class EndedDeal:
     name: str
     link: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicHere:
+    """The forum topic in which a menu stands, and to how many deals it is linked by itself. ``is_offered``: it can be
+    linked to (more) deals."""
+
+    thread: int
+    name: str
+    linked: int = 0
+    is_offered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,9 @@ class OpenMenu:
 
 @dataclass(frozen=True, slots=True)
 class AskForDeal:
-    """«Связать группу со Сделкой»."""
+    """«Связать группу со Сделкой»; with a ``topic``, «Связать тему со Сделкой»."""
+
+    topic: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,7 @@ class CloseMenu:
 
 Press = OpenMenu | AskForDeal | ShowDeals | ConfirmUnlink | Unlink | CloseMenu
 
-_PRESS = re.compile(r"(menu|link|close)|(list):(\d{1,6})|(ask|off):(\d{1,19}):(\d{1,6})")
+_PRESS = re.compile(r"(menu|link|close)|(list):(\d{1,6})|(ask|off):(\d{1,19}):(\d{1,6})|topic:([1-9]\d{0,9})")
 
 
 def read_press(data: str) -> Press | None:
@@ -93,6 +108,8 @@ def read_press(data: str) -> Press | None:
     match = _PRESS.fullmatch(data)
     if match is None:
         return None
+    if match[7]:
+        return AskForDeal(int(match[7]))
     word = match[1] or match[2] or match[4]
     if word == "menu":
         return OpenMenu()
@@ -106,22 +123,36 @@ def read_press(data: str) -> Press | None:
     return ConfirmUnlink(deal_id, page) if word == "ask" else Unlink(deal_id, page)
 
 
-def main_page(title: str, linked: int) -> Page:
-    """The menu itself."""
-    return Page(texts.menu_html(title, linked), main_buttons(linked))
+def main_page(title: str, linked: int, topic: TopicHere | None = None) -> Page:
+    """The menu itself. ``linked``: how many deals in all; ``topic``: where it stands, if topics are told apart."""
+    about = topic_texts.menu_line(topic.name, topic.linked) if topic is not None else ""
+    return Page(texts.menu_html(title, linked, about), main_buttons(linked, topic))
 
 
-def main_buttons(linked: int) -> tuple[tuple[Button, ...], ...]:
+def main_buttons(linked: int, topic: TopicHere | None = None) -> tuple[tuple[Button, ...], ...]:
     """The menu's buttons, also used under the greeting."""
     count = f" ({linked})" if linked else ""
     return (
-        (Button(text=texts.LINK_BUTTON, data="link"),),
+        *_link_buttons(topic),
         (Button(text=texts.LIST_BUTTON + count, data="list:0"),),
         (Button(text=texts.CLOSE_BUTTON, data="close"),),
     )
 
 
-def deals_page(title: str, deals: Sequence[LinkedDeal], page: int, ended: Sequence[EndedDeal] = ()) -> Page:
+def _link_buttons(topic: TopicHere | None) -> tuple[tuple[Button, ...], ...]:
+    whole = (Button(text=texts.LINK_BUTTON, data="link"),)
+    if topic is None or not topic.is_offered:
+        return (whole,)
+    return (whole, (Button(text=topic_texts.LINK_TOPIC_BUTTON, data=f"topic:{topic.thread}"),))
+
+
+def deals_page(
+    title: str,
+    deals: Sequence[LinkedDeal],
+    page: int,
+    ended: Sequence[EndedDeal] = (),
+    topic: TopicHere | None = None,
+) -> Page:
     """A page of the numbered list of linked deals, with «Отвязать» for each. A page past the end shows the last, and
     below it the deals that are linked no more."""
     back = (Button(text=texts.BACK_BUTTON, data="menu"),)
@@ -130,7 +161,7 @@ def deals_page(title: str, deals: Sequence[LinkedDeal], page: int, ended: Sequen
         none = f"<b>{texts.esc(title)}</b>\nГруппа пока не связана ни с одной сделкой."
         return Page(
             "\n".join((none, *past)),
-            ((Button(text=texts.LINK_BUTTON, data="link"),), back),
+            (*_link_buttons(topic), back),
         )
     last = (len(deals) - 1) // PAGE_SIZE
     page = min(page, last)
@@ -159,7 +190,7 @@ def deals_page(title: str, deals: Sequence[LinkedDeal], page: int, ended: Sequen
 def confirm_page(deal: LinkedDeal, page: int) -> Page:
     """The question before a deal is unlinked."""
     return Page(
-        texts.confirm_unlink_html(deal.name, deal.link, deal.deal_id),
+        topic_texts.confirm_unlink_html(deal.name, deal.link, deal.deal_id, deal.topic),
         (
             (Button(text=texts.CONFIRM_UNLINK_BUTTON, data=f"off:{deal.deal_id}:{page}"),),
             (Button(text=texts.BACK_BUTTON, data=f"list:{page}"),),
@@ -168,7 +199,8 @@ def confirm_page(deal: LinkedDeal, page: int) -> Page:
 
 
 def _deal_lines(number: int, deal: LinkedDeal) -> list[str]:
-    marks = [f"    {texts.esc(mark)}" for mark in deal.marks]
+    place = (topic_texts.topic_mark(deal.topic),) if deal.topic is not None else ()
+    marks = [f"    {texts.esc(mark)}" for mark in (*place, *deal.marks)]
     return [f"{number}. {texts.deal_link_html(deal.name, deal.link, deal.deal_id)}", *marks]
 
 

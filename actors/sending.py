@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from dealgram.actors import refusals
 from dealgram.actors.answers import answer_parts_again, name_prefix, refuse, report
 from dealgram.actors.bodies import AnswerPress, EditButtons, EditMenu, ReportStatus, Say, SendAnswer
@@ -17,6 +19,7 @@ from dealgram.actors.once import Once
 from dealgram.actors.outbox import DONE, NewBody, OutboxActor, Outcome
 from dealgram.actors.refusals import Told
 from dealgram.actors.split_text import utf16_length
+from dealgram.actors.topics import TOPIC_REASONS, TopicGoneError
 from dealgram.gateways.errors import OutcomeUnknown, Refused, Unauthorised
 from dealgram.gateways.telegram import AskReply, BotCalls, Key, Keyboard
 from dealgram.persistence import messages
@@ -38,6 +41,7 @@ class Sending:
 
         Raises:
             ChatMigrated: the group is a supergroup now; nothing was sent.
+            TopicGoneError: the topic was deleted; nothing was sent.
         """
         bot = self._services.registry.bot_of(self._account_id, self._bot_id)
         if bot is None:
@@ -53,6 +57,7 @@ class Sending:
                     prefix + body.text,
                     reply_to=body.reply_to_message_id,
                     reply_markup=keyboard(body.buttons),
+                    thread=body.thread,
                     bold=utf16_length(prefix.rstrip()),
                 ),
                 bot,
@@ -63,6 +68,8 @@ class Sending:
         except Refused as error:
             if error.reason == "bad_buttons" and body.buttons:
                 return Outcome(error=str(error), todo=answer_parts_again(body, delivery.lane))
+            if error.reason == "thread_not_found" and body.thread is not None:
+                raise TopicGoneError(str(error)) from error
             return self._failed(body, refusals.refusal(error), str(error))
         except Unauthorised as error:
             return self._failed(body, refusals.BOT_REFUSED, str(error))
@@ -75,6 +82,7 @@ class Sending:
             message_id=message_id,
             amo_id=body.amo_id,
             direction="out",
+            thread_id=body.thread,
         )
         status = report(ReportStatus(amo_id=body.amo_id, delivered=True), in_background=body.background)
         return Outcome(rows=(row,), todo=(status,) if is_whole else ())
@@ -104,6 +112,7 @@ class Sending:
                     html=True,
                     reply_to=body.reply_to_message_id,
                     reply_markup=AskReply(placeholder=body.placeholder) if body.force_reply else keyboard(body.buttons),
+                    thread=body.thread,
                     link_preview=False,
                 ),
                 bot,
@@ -111,6 +120,9 @@ class Sending:
         except OutcomeUnknown as error:
             return Outcome(state="unknown", error=str(error)), None
         except (Refused, Unauthorised) as error:
+            if body.thread is not None and isinstance(error, Refused) and error.reason in TOPIC_REASONS:
+                elsewhere = msgspec.structs.replace(body, thread=None, reply_to_message_id=None)
+                return Outcome(error=str(error), todo=(NewBody(lane=delivery.lane, body=elsewhere),)), None
             return Outcome(error=str(error)), None
         return DONE, message_id
 

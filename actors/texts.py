@@ -119,10 +119,10 @@ def quoted_line(author: str, text: str) -> str:
     return "↩️ " + ": ".join(part for part in (short(author), short(text, 100)) if part)
 
 
-def menu_html(title: str, linked: int) -> str:
-    """The group menu."""
+def menu_html(title: str, linked: int, topic_line: str = "") -> str:
+    """The group menu; ``topic_line`` is about the forum topic in which it stands."""
     state = f"Связано: {deals(linked)}." if linked else "Группа пока не связана ни с одной сделкой."
-    return f"<b>{esc(title)}</b>\n{state}\n\nЧто сделать?"
+    return "\n".join((f"<b>{esc(title)}</b>", state, *([esc(topic_line)] if topic_line else []), "", "Что сделать?"))
 
 
 def added_html(title: str, *, sees_everything: bool) -> str:

@@ -2,7 +2,8 @@
 
 Where the answered message stands, if it answers one. Else in the topic that its deal is linked to by itself. Else where
 the conversation was last heard of, unless that topic has deals of its own by now; and in the General topic, where
-nothing else is known. Works on the group's own state.
+nothing else is known. An answer to a topic that was deleted goes to the General topic once, and says so; unless its
+deal is linked to that topic alone: the rest of the group has nothing to do with it. Works on the group's own state.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from dealgram.actors import topic_texts
+from dealgram.actors.answers import name_prefix, refuse
 from dealgram.actors.bodies import SendAnswer
 from dealgram.actors.group_state import GroupState
-from dealgram.actors.names import GroupConversation
-from dealgram.actors.outbox import NewBody
+from dealgram.actors.names import GroupConversation, parse_conversation
+from dealgram.actors.outbox import NewBody, Outcome
 from dealgram.actors.services import Services
+from dealgram.actors.split_text import TEXT_LIMIT, utf16_length
 from dealgram.actors.topics import GENERAL
 from dealgram.persistence import messages
 
@@ -53,3 +57,22 @@ def into_topic(todo: Iterable[NewBody], thread: int | None) -> tuple[NewBody, ..
         else new
         for new in todo
     )
+
+
+def without_topic(state: GroupState, body: SendAnswer, lane: str, error: str) -> Outcome:
+    """What becomes of an answer whose topic turned out to be deleted."""
+    conversation = parse_conversation(body.conversation)
+    deal_id = conversation.deal_id if isinstance(conversation, GroupConversation) else None
+    if deal_id is not None and state.linked_topic(state.last_of(deal_id)) == body.thread:
+        told = refuse(body.amo_id, topic_texts.LINKED_TOPIC_GONE, in_background=body.background)
+        return Outcome(error=error, todo=(told,))
+    text = "\n".join(part for part in (topic_texts.gone_line(state.topic_name(body.thread) or ""), body.text) if part)
+    room = TEXT_LIMIT - utf16_length(name_prefix(body.shown_name))
+    again = msgspec.structs.replace(
+        body,
+        thread=GENERAL,
+        reply_to_message_id=None,
+        deals=state.whole_deals,
+        text=text if body.part == 1 and body.media is None and utf16_length(text) <= room else body.text,
+    )
+    return Outcome(error=error, todo=(NewBody(lane=lane, body=again),))

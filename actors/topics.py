@@ -20,6 +20,14 @@ GENERAL = 1
 """The topic that every forum has: its messages carry no thread, and none may be named in a send."""
 
 
+TOPIC_REASONS = frozenset({"thread_not_found", "topic_closed"})
+"""Why Telegram refuses to send into a topic: it was deleted, or closed for all but administrators."""
+
+
+class TopicGoneError(Exception):
+    """The topic that an answer was for is no more; nothing was sent. A topic is deleted without a word to the bot."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicHeard:
     """What a message says about the topic that it stands in. ``name``: its new name; ``first_name``: the one that it
