@@ -14,10 +14,10 @@ from rich.table import Table
 from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, command_entry
 from dealgram.actors.names import group_address
 from dealgram.cli.context import ID, Desk, Failure, open_desk, run
-from dealgram.persistence import accounts, groups, links
+from dealgram.persistence import accounts, groups, links, topics
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.persistence.journal import Journal
-from dealgram.persistence.records import Group
+from dealgram.persistence.records import Group, Link
 
 ANSWER_DEADLINE_S = 15.0
 LOOK_EVERY_S = 0.2
@@ -45,11 +45,36 @@ def list_groups() -> None:
                         str(each.bot_id),
                         str(account.account_id),
                         each.status,
-                        ", ".join(str(link.deal_id) for link in linked) or "–",
+                        ", ".join(_place(link) for link in linked) or "–",
                     )
             Console().print(table)
 
     run(main)
+
+
+@group.command("topics")
+@click.argument("group_id", type=ID)
+def list_topics(group_id: int) -> None:
+    """Show the forum topics of group GROUP_ID that the bot has heard of, and the deals linked to each by itself."""
+
+    async def main() -> None:
+        async with open_desk() as desk:
+            row = await groups.find(desk.db, group_id)
+            if row is None:
+                raise Failure(f"there is no group {group_id}; see: dealgram group list")
+            linked = await links.for_group(desk.db, row.account_id, group_id)
+            table = Table("topic", "name", "state", "deals")
+            for topic in await topics.for_group(desk.db, row.account_id, group_id):
+                deals = [str(link.deal_id) for link in linked if link.thread_id == topic.thread_id]
+                state = "closed" if topic.is_closed else "open"
+                table.add_row(str(topic.thread_id), topic.name or "–", state, ", ".join(deals) or "–")
+            Console().print(table)
+
+    run(main)
+
+
+def _place(link: Link) -> str:
+    return str(link.deal_id) if link.thread_id is None else f"{link.deal_id} (topic {link.thread_id})"
 
 
 @click.group()
@@ -60,9 +85,10 @@ def link() -> None:
 @link.command("add")
 @click.argument("group_id", type=ID)
 @click.argument("deal_id", type=ID)
-def add_link(group_id: int, deal_id: int) -> None:
+@click.option("--topic", type=ID, help="Link this forum topic alone (see `group topics`), not the whole group.")
+def add_link(group_id: int, deal_id: int, topic: int | None) -> None:
     """Link group GROUP_ID (see `group list`) to deal DEAL_ID."""
-    _command(group_id, LinkDeal(deal_id=deal_id), deal_id, linked=True)
+    _command(group_id, LinkDeal(deal_id=deal_id, topic=topic), deal_id, linked=True)
 
 
 @link.command("remove")
