@@ -21,6 +21,7 @@ from dealgram.actors.account_bodies import (
     TryAccess,
 )
 from dealgram.actors.body_parts import AmoFile, Author, Body, Button, Shown
+from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 
 
 class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -330,6 +331,10 @@ BODIES: dict[str, type[Body]] = {
         EditMenu,
         EditButtons,
         AnswerPress,
+        SpreadReaction,
+        ReactInCard,
+        FindReacted,
+        ShowReaction,
         HandlePress,
         CheckDeal,
         PlanRepair,

@@ -28,6 +28,7 @@ from dealgram.actors.body_parts import Author, Body
 from dealgram.actors.commands import Command, ContactChanged, read_command
 from dealgram.actors.contact_changes import close_conversations
 from dealgram.actors.contact_creation import profile_link
+from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.incoming import read_message
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
 from dealgram.actors.opening import Opening
@@ -36,12 +37,22 @@ from dealgram.actors.person_names import carry_after, follow
 from dealgram.actors.posting import Posting
 from dealgram.actors.presses import decide_private_press, press_author, toast
 from dealgram.actors.private_answers import PrivateAnswers, private_lane
+from dealgram.actors.private_reactions import PrivateReactions
+from dealgram.actors.reactions import HOOK_SOURCE as REACTION_SOURCE
+from dealgram.actors.reactions import Reactions
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending, gave_up
 from dealgram.actors.services import Services, now_ms
 from dealgram.gateways.amojo import ChatUser
-from dealgram.gateways.telegram import CallbackQuery, MembershipChanged, Message, Update, parse_update
+from dealgram.gateways.telegram import (
+    CallbackQuery,
+    MembershipChanged,
+    Message,
+    ReactionChanged,
+    Update,
+    parse_update,
+)
 from dealgram.persistence import bots, persons
 from dealgram.persistence.entries import Delivery, InboxEntry
 from dealgram.persistence.records import Person
@@ -63,6 +74,7 @@ class BotActor(OutboxActor):
         self._sending: Sending
         self._known: BotInfo
         self._answers: PrivateAnswers
+        self._reactions: Reactions
         self._persons: OrderedDict[int, Person] = OrderedDict()
 
     async def activate(self) -> None:
@@ -75,6 +87,7 @@ class BotActor(OutboxActor):
             self._posting = Posting(self)
             self._sending = Sending(self, self._bot_id)
             self._answers = PrivateAnswers(self.context, self.services, self.account_id, self._bot_id, self._person)
+            self._reactions = Reactions(self, self._bot_id, PrivateReactions(self._bot_id, self._person))
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -83,6 +96,8 @@ class BotActor(OutboxActor):
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry.id))
             case "amojo":
                 await self.finish(entry, await self._answers.decide(entry))
+            case source if source == REACTION_SOURCE:
+                await self.finish(entry, await self._reactions.told(entry))
             case "command":
                 await self._on_command(read_command(entry.payload), entry)
             case adoption.HOOK_SOURCE:
@@ -104,6 +119,10 @@ class BotActor(OutboxActor):
         match update.payload:
             case Message(chat=chat) as message if chat.is_private:
                 return await self._on_message(message, bot, edited=update.is_edit)
+            case ReactionChanged(chat=chat, from_user=user) as change if chat.is_private:
+                if user is not None and user.id in self._employees:
+                    return Decision(result="an employee")
+                return self._reactions.heard(change, {})
             case MembershipChanged(chat=chat) as change if chat.is_private and update.kind == "my_chat_member":
                 return await self._on_own_membership(change, cause)
             case CallbackQuery() as query if is_answer_press(query.data) and query.message is not None:
@@ -275,6 +294,8 @@ class BotActor(OutboxActor):
                 return await self._sending.edit_buttons(body)
             case AnswerPress():
                 return await self._sending.answer_press(body)
+            case SpreadReaction() | ReactInCard() | FindReacted() | ShowReaction():
+                return await self._reactions.deliver(body, delivery)
             case _:
                 raise Permanent(f"a bot delivers no {body.kind}")
 

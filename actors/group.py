@@ -47,6 +47,7 @@ from dealgram.actors.commands import (
     read_command,
 )
 from dealgram.actors.contact_changes import close_conversations
+from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_deals import GroupDeals
 from dealgram.actors.group_edits import decide_edit
@@ -67,6 +68,7 @@ from dealgram.actors.group_messages import (
     decide_message,
 )
 from dealgram.actors.group_openings import group_opening
+from dealgram.actors.group_reactions import GroupReactions
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming, person_name, read_message
 from dealgram.actors.names import (
@@ -79,6 +81,8 @@ from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.person_names import carry_after
 from dealgram.actors.posting import Posting
 from dealgram.actors.presses import decide_group_press
+from dealgram.actors.reactions import HOOK_SOURCE as REACTION_SOURCE
+from dealgram.actors.reactions import Reactions
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.report import deliver_report
 from dealgram.actors.sending import Sending, gave_up
@@ -90,6 +94,7 @@ from dealgram.gateways.telegram import (
     ChatMigrated,
     MembershipChanged,
     Message,
+    ReactionChanged,
     Update,
     parse_update,
 )
@@ -118,6 +123,7 @@ class GroupActor(OutboxActor):
         self._sending: Sending
         self._answers: GroupAnswers
         self._deals: GroupDeals
+        self._reactions: Reactions
         self._known_bot: BotInfo
         self._told_to_wait: set[int] = set()
 
@@ -156,6 +162,7 @@ class GroupActor(OutboxActor):
                 recalled=lambda topic: self._import.recalled(self._surroundings(), topic),
             )
             self._posting.on_gone = self._deals.gone
+            self._reactions = Reactions(self, row.bot_id, GroupReactions(self._state))
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -168,6 +175,8 @@ class GroupActor(OutboxActor):
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry))
             case "amojo":
                 await self.finish(entry, await self._answers.decide(entry))
+            case source if source == REACTION_SOURCE:
+                await self.finish(entry, await self._reactions.told(entry))
             case "command":
                 await self._on_command(read_command(entry.payload), entry)
             case source:
@@ -193,6 +202,8 @@ class GroupActor(OutboxActor):
                     thread=thread_of(query.message),
                 )
                 return Decision(todo=(NewBody(lane=MENU_LANE, body=press),))
+            case ReactionChanged() as reaction:
+                return self._reactions.heard(reaction, around.employees)
             case MembershipChanged() as change if update.kind == "my_chat_member":
                 return decide_own_membership(self._state, change, around.bot, f"e{entry.id}")
             case MembershipChanged() as change:
@@ -310,6 +321,8 @@ class GroupActor(OutboxActor):
                 return await self._sending.edit_buttons(body)
             case AnswerPress():
                 return await self._sending.answer_press(body)
+            case SpreadReaction() | ReactInCard() | FindReacted() | ShowReaction():
+                return await self._reactions.deliver(body, delivery)
             case HandlePress():
                 return await self._menu.press(body)
             case CheckDeal():

@@ -12,12 +12,13 @@ from __future__ import annotations
 import enum
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from dealgram.actors.group_directory import GroupDirectory
 from dealgram.actors.names import (
+    Conversation,
     PrivateConversation,
     account_address,
     bot_address,
@@ -25,9 +26,10 @@ from dealgram.actors.names import (
     mailing_address,
     parse_conversation,
 )
+from dealgram.actors.reactions import HOOK_SOURCE as REACTION_SOURCE
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amocrm import parse_crm_hook
-from dealgram.gateways.amojo import MessageHook, UnknownHook, parse_hook
+from dealgram.gateways.amojo import MessageHook, ReactionHook, TypingHook, UnknownHook, parse_hook
 from dealgram.gateways.errors import BadPayload
 from dealgram.gateways.telegram import BadUpdate, Chat, Message, Update, chat_of, parse_update
 from dealgram.persistence import bots, groups, users
@@ -54,11 +56,20 @@ class Accepted(enum.Enum):
 class Intake:
     """See the module."""
 
-    def __init__(self, db: Database, journal: Journal, registry: Registry, directory: GroupDirectory) -> None:
+    def __init__(
+        self,
+        db: Database,
+        journal: Journal,
+        registry: Registry,
+        directory: GroupDirectory,
+        typing: Callable[[int, TypingHook], None],
+    ) -> None:
+        """``typing`` is told, with the account, when a manager types; it must return at once."""
         self._db = db
         self._journal = journal
         self._registry = registry
         self._groups = directory
+        self._typing = typing
 
     async def accept_updates(self, bot: BotInfo, raws: Sequence[bytes]) -> list[Accepted]:
         """Commit updates of a bot, in order. Bytes that are no update at all are logged and left out.
@@ -90,7 +101,8 @@ class Intake:
         ]
 
     async def accept_hook(self, account: AccountInfo, raw: bytes) -> Accepted:
-        """Commit a chat hook whose signature was verified. Kinds that this version does nothing with are ignored.
+        """Commit a chat hook whose signature was verified. Kinds that this version does nothing with are ignored, and
+        that a manager types is passed on without a commit: a moment later it is worth nothing.
 
         Raises:
             BadPayload: not a chat hook at all, or one of another account: the path is not part of what is signed.
@@ -101,10 +113,15 @@ class Intake:
             raise BadPayload("the hook belongs to another account")
         if isinstance(hook, UnknownHook):
             log.warning("a chat hook of an unknown kind was let go", account=account.account_id, kinds=hook.kinds)
-        if not isinstance(hook, MessageHook):
+        if isinstance(hook, TypingHook):
+            self._typing(account.account_id, hook)
+            return Accepted.NEW
+        if isinstance(hook, UnknownHook):
             return Accepted.IGNORED
-        if not _MESSAGE_ID.fullmatch(hook.content.id):
+        if not _MESSAGE_ID.fullmatch(hook.content.id if isinstance(hook, MessageHook) else hook.amo_id):
             raise BadPayload("the message has no id that amoCRM gives")
+        if isinstance(hook, ReactionHook):
+            return await self._accept_reaction(account, hook, raw)
         entry = NewEntry(
             account_id=account.account_id,
             address=await self._owner(account, hook),
@@ -114,6 +131,22 @@ class Intake:
         )
         (entry_id,) = await self._journal.accept([entry])
         return Accepted.DUPLICATE if entry_id is None else Accepted.NEW
+
+    async def _accept_reaction(self, account: AccountInfo, hook: ReactionHook, raw: bytes) -> Accepted:
+        """A reaction has no id, and who puts it on, takes it off and puts it on again within a second makes the same
+        body twice: each is taken in. What it says is a state, so that one which comes twice does no harm."""
+        conversation = parse_conversation(hook.conversation.client_id or "")
+        if conversation is None or not await self._is_ours(account.account_id, conversation):
+            return Accepted.IGNORED
+        entry = NewEntry(
+            account_id=account.account_id,
+            address=conversation.owner(account.account_id),
+            source=REACTION_SOURCE,
+            source_key=f"{account.account_id}:{secrets.token_hex(16)}",
+            payload=raw,
+        )
+        await self._journal.accept([entry])
+        return Accepted.NEW
 
     async def accept_crm_hook(self, account: AccountInfo, raw: bytes) -> Accepted:
         """Commit a CRM hook that came to the account's own address. One that says nothing to us is let go.
@@ -151,16 +184,18 @@ class Intake:
     async def _owner(self, account: AccountInfo, hook: MessageHook) -> Address:
         """The actor of a hook's conversation; the account itself for a conversation that is none of ours."""
         conversation = parse_conversation(hook.conversation.client_id or "")
-        if conversation is None:
+        if conversation is None or not await self._is_ours(account.account_id, conversation):
             return account_address(account.account_id)
+        if isinstance(conversation, PrivateConversation) and not await self._is_user(account.account_id, hook):
+            return mailing_address(account.account_id, conversation.bot_id)
+        return conversation.owner(account.account_id)
+
+    async def _is_ours(self, account_id: int, conversation: Conversation) -> bool:
+        """Whether a conversation is one of the account's. Also one of a bot that was disconnected: its actor tells the
+        manager so."""
         if isinstance(conversation, PrivateConversation):
-            # Also a bot that was disconnected: its actor tells the manager so.
-            ours = await self._is_bot_of(account.account_id, conversation.bot_id)
-            if ours and not await self._is_user(account.account_id, hook):
-                return mailing_address(account.account_id, conversation.bot_id)
-        else:
-            ours = await groups.get(self._db, account.account_id, conversation.group_id) is not None
-        return conversation.owner(account.account_id) if ours else account_address(account.account_id)
+            return await self._is_bot_of(account_id, conversation.bot_id)
+        return await groups.get(self._db, account_id, conversation.group_id) is not None
 
     async def _is_user(self, account_id: int, hook: MessageHook) -> bool:
         """Whether a person of the account answered, and not a robot, of which ten thousand hooks may come at once."""

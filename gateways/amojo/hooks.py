@@ -14,6 +14,8 @@ import msgspec
 
 from dealgram.gateways.lenient import Int64, convert, read_object
 
+_END_OF_TIME = 2**40  # seconds; what is later is no time, and would not fit where milliseconds are kept
+
 
 class HookUser(msgspec.Struct, frozen=True, kw_only=True):
     """A participant. `id` is amojo's; `client_id` is ours and may be absent; `name` seldom comes."""
@@ -192,6 +194,7 @@ class ReactionHook(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         amo_id: amoCRM's id of the message.
         msgid: our id of it, where amoCRM names it.
+        told_at: when amoCRM told of it (Unix seconds); 0 where it does not say.
     """
 
     account_id: str
@@ -200,6 +203,7 @@ class ReactionHook(msgspec.Struct, frozen=True, kw_only=True):
     amo_id: str
     msgid: str | None = None
     emoji: str | None = None
+    told_at: int = 0
 
 
 class UnknownHook(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,7 +250,7 @@ def parse_hook(raw: bytes) -> ChatHook:
     if account and isinstance(message, Mapping):
         hook = _message(account, message, data.get("time"))
     elif account and isinstance(action, Mapping):
-        hook = _typing(account, action) or _reaction(account, action)
+        hook = _typing(account, action) or _reaction(account, action, data.get("time"))
     if hook is not None:
         return hook
     inner = action if isinstance(action, Mapping) else {}
@@ -296,7 +300,7 @@ def _typing(account_id: str, action: Mapping[str, Any]) -> TypingHook | None:
     )
 
 
-def _reaction(account_id: str, action: Mapping[str, Any]) -> ReactionHook | None:
+def _reaction(account_id: str, action: Mapping[str, Any], hook_time: Any) -> ReactionHook | None:
     data = action.get("reaction")
     if not isinstance(data, Mapping):
         return None
@@ -310,8 +314,13 @@ def _reaction(account_id: str, action: Mapping[str, Any]) -> ReactionHook | None
         user=read.user or _user_beside(action),
         amo_id=amo_id,
         msgid=read.message.client_id if read.message else None,
-        emoji=None if read.type == "unreact" else read.emoji,
+        emoji=None if read.type == "unreact" else read.emoji or None,
+        told_at=hook_time if _is_unix_time(hook_time) else 0,
     )
+
+
+def _is_unix_time(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _END_OF_TIME
 
 
 def _user_beside(action: Mapping[str, Any]) -> HookUser:

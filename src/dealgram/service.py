@@ -38,6 +38,7 @@ from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import Services
 from dealgram.actors.trouble_recorder import TroubleRecorder
+from dealgram.actors.typing_relay import TypingRelay
 from dealgram.actors.upkeep import Upkeep
 from dealgram.composition import open_services
 from dealgram.connections import Gateways, open_database, open_gateways, utc_now
@@ -87,6 +88,7 @@ class Service:
         gateways: Gateways,
         intake: Intake,
         pollers: Pollers,
+        typing: TypingRelay,
         lag: LoopLag,
     ) -> None:
         self.settings = settings
@@ -95,6 +97,7 @@ class Service:
         self.gateways = gateways
         self.intake = intake
         self.pollers = pollers
+        self.typing = typing
         self.lag = lag
         self.checkups = BotCheckups(
             services,
@@ -164,6 +167,7 @@ class Service:
                 async with trio.open_nursery() as intake:
                     intake.start_soon(self.pollers.run, name="pollers")
                     intake.start_soon(self.checkups.run, name="check-ups of bots")
+                    intake.start_soon(self.typing.run, name="typing")
                     task_status.started(bound)
                     await self._stop.wait()
                     log.info("stopping")
@@ -303,7 +307,8 @@ async def open_service(
             ]
             async with ActorSystem.open(kinds, rng=rng) as system:
                 late.system = system
-                intake = Intake(db, services.journal, services.registry, services.groups)
+                typing = TypingRelay(services)
+                intake = Intake(db, services.journal, services.registry, services.groups, typing.offer)
                 yield Service(
                     settings=settings,
                     services=services,
@@ -318,6 +323,7 @@ async def open_service(
                         telegram=gateways.telegram,
                         rng=rng,
                     ),
+                    typing=typing,
                     lag=LoopLag(),
                 )
 

@@ -193,7 +193,7 @@ async def test_hooks_of_unknown_kinds_and_shapes_are_accepted_and_let_go(told):
 
 
 @pytest.mark.parametrize("shape", [("inside", "msgid"), ("beside", "message")])
-async def test_typing_and_reactions_are_accepted_and_change_nothing(told, shape):
+async def test_typing_and_reactions_are_accepted_in_both_forms(told, shape):
     account, world = told.world.account, told.world
     told.amo.switches = replace(told.amo.switches, typing_hook=shape[0], reaction_hook=shape[1])
     before = await told.count("SELECT count(*) FROM inbox WHERE source = 'amojo'")
@@ -202,7 +202,12 @@ async def test_typing_and_reactions_are_accepted_and_change_nothing(told, shape)
     told.amo.react(account, told.card(world.anna)[0].amo_id, world.olga, None)
     await told.until(lambda: [hook.status for hook in told.amo.hooks] == [200, 200, 200], "the answers to the hooks")
     assert await told.count("SELECT count(*) FROM inbox WHERE source = 'amojo'") == before
+    assert await told.count("SELECT count(*) FROM inbox WHERE source = 'amojo-reaction'") == 2
+    await told.quiet()
+    chat = told.telegram.private_chat(world.anna, world.sales_bot)
+    await told.until(lambda: told.telegram.actions(chat) == [(None, "typing")], "typing")
     assert told.private_texts(world.anna) == []
+    await told.assert_undisturbed()
 
 
 async def test_a_hook_that_comes_twice_is_carried_out_once(told):
