@@ -2,7 +2,8 @@
 
 Owns dispatch and bookkeeping: token, method, faults, validation of the call and of our answer against the published
 description, the log of calls. Promises: a call that breaks the description is answered 400, changes nothing and is a
-violation; an ordinary refusal (blocked, flood, not modified) is an answer like any other and is not.
+violation, as is one that only a mistake in a program leads to (`MisuseError`); an ordinary refusal (blocked, flood, not
+modified) is an answer like any other and is not.
 """
 
 from __future__ import annotations
@@ -20,9 +21,18 @@ from quart_trio import QuartTrio
 from dealgram.sandbox.faults import FaultPlan
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.telegram import wire
-from dealgram.sandbox.telegram.errors import NO_SUCH_METHOD, UNAUTHORIZED, ApiError, bad_request, wording
+from dealgram.sandbox.telegram.errors import (
+    NO_SUCH_METHOD,
+    UNAUTHORIZED,
+    ApiError,
+    MisuseError,
+    SlowModeError,
+    bad_request,
+    wording,
+)
 from dealgram.sandbox.telegram.files import Files
 from dealgram.sandbox.telegram.methods import Described, Method
+from dealgram.sandbox.telegram.switches import Switches
 from dealgram.sandbox.telegram.world import Json, SimBot, World
 
 
@@ -47,6 +57,7 @@ class BotApi:
         files: Files,
         schema: ApiSchema | None,
         faults: FaultPlan,
+        switches: Switches,
         record: Callable[[str], None],
         log_size: int,
     ) -> None:
@@ -56,11 +67,13 @@ class BotApi:
         self._files = files
         self._schema = schema
         self._faults = faults
+        self._switches = switches
         self._record = record
         known = set(methods) | (schema.methods if schema is not None else set())
         self._names = {name.lower(): name for name in known}
         self.requests: deque[LoggedCall] = deque(maxlen=log_size)
         self.app = QuartTrio("dealgram.sandbox.telegram")
+        self.app.config["MAX_CONTENT_LENGTH"] = None  # what is too big is answered as Telegram does
         self.app.add_url_rule("/file/bot<token>/<path:path>", view_func=self._serve_file, methods=["GET", "HEAD"])
         self.app.add_url_rule("/bot<token>/<method>", view_func=self._serve, methods=["GET", "POST"])
 
@@ -109,6 +122,8 @@ class BotApi:
         try:
             result = await self._call(bot, name, params)
         except ApiError as error:
+            if isinstance(error, MisuseError):
+                self._record(f"@{bot.username}: {name}: {error.description}")
             return self._refused(bot, name, params, error)
         self._log(bot, name, params, 200)
         return wire.answer(result)
@@ -118,22 +133,32 @@ class BotApi:
         if method is None:
             self._record(f"@{bot.username}: {name} is not simulated")
             raise ApiError(501, f"Not Implemented: the simulator does not have {name}")
+        params, files = wire.attached(params)
         if self._schema is not None:
             faults = self._schema.validate_call(name, params)
             if faults:
                 raise self._invalid(bot, name, *faults)
         try:
-            call = msgspec.convert(params, method.parameters)
+            call = msgspec.convert(wire.with_files(params, files), method.parameters)
         except msgspec.ValidationError as error:
             raise self._invalid(bot, name, str(error)) from None
-        result = method.handle(bot, call)
-        if inspect.isawaitable(result):
-            result = await result
+        result = await self._handled(method, bot, call)
         if self._schema is not None:
             plain = result.result if isinstance(result, Described) else result
             for fault in self._schema.validate_result(name, plain):
                 self._record(f"simulator: answered {name} wrongly: {fault}")
         return result
+
+    async def _handled(self, method: Method, bot: SimBot, call: object) -> object:
+        """The result; a message that slow mode holds back is held for a while first (telegram-facts §1.1)."""
+        while True:
+            try:
+                result = method.handle(bot, call)
+                return await result if inspect.isawaitable(result) else result
+            except SlowModeError as slow:
+                if slow.wait_s > self._switches.slow_mode_hold_s:
+                    raise
+                await trio.sleep(slow.wait_s)
 
     def _invalid(self, bot: SimBot, name: str, *faults: str) -> ApiError:
         for fault in faults:
@@ -147,6 +172,11 @@ class BotApi:
     def _log(self, bot: SimBot, name: str, params: Json, status: int, description: str | None = None) -> None:
         self.requests.append(
             LoggedCall(
-                at=trio.current_time(), bot=bot, method=name, params=params, status=status, description=description
+                at=trio.current_time(),
+                bot=bot,
+                method=name,
+                params=wire.loggable(params),
+                status=status,
+                description=description,
             )
         )

@@ -63,6 +63,10 @@ class Chats:
             full["photo"] = photo
         if chat.kind != "private":
             full["permissions"] = {name: name not in chat.forbidden for name in PERMISSIONS}
+        if chat.allowed_reactions is not None:
+            full["available_reactions"] = [
+                {"type": "emoji", "emoji": emoji} for emoji in sorted(chat.allowed_reactions)
+            ]
         if chat.slow_mode_s:
             full["slow_mode_delay"] = chat.slow_mode_s
         return full

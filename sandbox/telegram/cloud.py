@@ -52,6 +52,7 @@ class Cloud:
         self.now = now
         self.world = World(rng)
         self.files = FileStore()
+        self.custom_emoji: dict[str, Media] = {}
         self.feed = Feed()
         self.queues: dict[int, UpdateQueue] = {}
         self.presses: OrderedDict[str, Press] = OrderedDict()
@@ -284,6 +285,7 @@ class Cloud:
     def act(self, chat: SimChat, bot: SimBot, action: str, thread: int | None = None) -> None:
         """ "typing" and the like."""
         chat.actions.append((thread, action))
+        chat.acted += 1
         self._publish("action", chat_id=chat.id, bot_id=bot.id, data={"action": action, "user": bot.as_user()})
 
     def show_chat(self, chat: SimChat) -> None:

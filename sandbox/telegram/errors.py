@@ -27,6 +27,24 @@ class ApiError(Exception):
         return answer
 
 
+class MisuseError(ApiError):
+    """A refusal that only a mistake in the client's program leads to: it is recorded as a violation too."""
+
+
+def misuse(text: str) -> MisuseError:
+    """400 for what a client could have known."""
+    return MisuseError(400, f"Bad Request: {text}")
+
+
+class SlowModeError(ApiError):
+    """429 because a group lets its members write only now and then; `wait_s` says when it will."""
+
+    def __init__(self, wait_s: float) -> None:
+        error = too_many_requests(wait_s)
+        super().__init__(error.code, error.description, **error.parameters)
+        self.wait_s = wait_s
+
+
 def bad_request(text: str, **parameters: Any) -> ApiError:
     return ApiError(400, f"Bad Request: {text}", **parameters)
 

@@ -10,8 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dealgram.sandbox.telegram.world import SimBot
+
+if TYPE_CHECKING:
+    from dealgram.sandbox.telegram.media import Media
 
 _KEPT_BYTES = 1024 * 1024 * 1024
 _NUMBER_DIGITS = 8
@@ -32,7 +36,8 @@ _PREFIXES = {
 class SimFile:
     """A file; `size` may say more than `data` holds, for those that are too big to be served.
 
-    `folder` is where getFile says it lies, which is also what kind of file its id is.
+    `folder` is where getFile says it lies, which is also what kind of file its id is. `media` is what the file was
+    sent as, if it can be sent again.
     """
 
     number: int
@@ -40,6 +45,7 @@ class SimFile:
     size: int
     extension: str
     folder: str = "photos"
+    media: Media | None = None
 
     @property
     def unique_id(self) -> str:

@@ -6,6 +6,7 @@ acts (adding somebody twice) are mistakes of the caller and raise ValueError.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from dealgram.sandbox.telegram.cloud import Cloud
@@ -44,10 +45,11 @@ class GroupControls:
         _require_present(chat, party)
         self._cloud.leave(chat, party, by=by or chat.owner)
 
-    def promote(self, chat: SimChat, party: Party, by: Party | None = None) -> None:
-        """Makes a member an administrator."""
+    def promote(self, chat: SimChat, party: Party, by: Party | None = None, *, without: Collection[str] = ()) -> None:
+        """Makes a member an administrator, `without` some rights of ChatMemberAdministrator."""
         require_alive(chat)
         _require_present(chat, party)
+        chat.members[party.id].lacks = frozenset(without)
         if chat.status_of(party) != "creator":
             self._cloud.set_status(chat, party, "administrator", by or chat.owner)
 

@@ -45,8 +45,11 @@ class FloodControl:
         self._bots: dict[int, _Bucket] = {}
         self._chats: OrderedDict[tuple[int, int], tuple[_Bucket, deque[float]]] = OrderedDict()
 
-    def take(self, bot_id: int, chat_id: int) -> float:
-        """Takes the allowance for one message: 0, or the seconds to wait, with nothing taken."""
+    def take(self, bot_id: int, chat_id: int, count: int = 1) -> float:
+        """Takes the allowance for a call: 0, or the seconds to wait, with nothing taken.
+
+        An album of `count` messages counts as so many in the minute of a group (telegram-facts §1.1).
+        """
         limits = self._limits()
         if limits is None:
             return 0.0
@@ -59,14 +62,15 @@ class FloodControl:
             bot.wait(now, limits.bot_per_s, limits.bot_per_s),
             bucket.wait(now, limits.chat_per_s, limits.chat_burst),
         ]
-        if chat_id < 0 and len(minute) >= limits.group_per_minute:
-            waits.append(minute[0] + 60 - now)
+        too_many = len(minute) + count - limits.group_per_minute
+        if chat_id < 0 and minute and too_many > 0:
+            waits.append(minute[min(too_many, len(minute)) - 1] + 60 - now)
         wait = max(waits)
         if wait > 0:
             return wait
         bot.tokens -= 1
         bucket.tokens -= 1
-        minute.append(now)
+        minute.extend([now] * count)
         return 0.0
 
     def _chat(self, bot_id: int, chat_id: int, limits: Limits, now: float) -> tuple[_Bucket, deque[float]]:

@@ -133,7 +133,10 @@ def make(
     sides = (width or seen.width or 640, height or seen.height or 480)
     length = seen.duration if duration is None else duration
     if kind == "photo":
-        return Media(kind, file, sizes=_sizes(store, file, *sides), spoiler=spoiler)
+        picture = Media(kind, file, sizes=_sizes(store, file, *sides), spoiler=spoiler)
+        for one in picture.sizes:
+            one.file.media = picture
+        return picture
     facts: Json = {}
     match kind:
         case "video" | "animation":
@@ -152,7 +155,8 @@ def make(
         facts["file_name"] = file_name
     small = _thumbnail(store, kind, seen, thumbnail)
     facts = {name: value for name, value in facts.items() if value is not None}
-    return Media(kind, file, facts, thumbnail=small, spoiler=spoiler)
+    file.media = Media(kind, file, facts, thumbnail=small, spoiler=spoiler)
+    return file.media
 
 
 def _ids(file: SimFile, viewer: SimBot | None) -> Json:

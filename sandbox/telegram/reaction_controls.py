@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dealgram.sandbox.telegram.hands import Hands, Place
+from dealgram.sandbox.telegram.media import make
 from dealgram.sandbox.telegram.world import Json, SimChat, SimUser
 
 
@@ -26,6 +29,14 @@ class ReactionControls(Hands):
         if custom is not None:
             reactions.append({"type": "custom_emoji", "custom_emoji_id": custom})
         self._cloud.react(message, person, reactions, actor=actor)
+
+    def add_custom_emoji(self, emoji: str) -> str:
+        """A custom emoji that stands for `emoji`; returns its id, for texts and reactions."""
+        number = str(5_368_324_170_671_202_286 + len(self._cloud.custom_emoji))
+        media = make(self._cloud.files, "sticker", b"RIFF\0\0\0\0WEBP", emoji=emoji)
+        facts = media.facts | {"type": "custom_emoji", "custom_emoji_id": number, "needs_repainting": False}
+        self._cloud.custom_emoji[number] = replace(media, facts=facts)
+        return number
 
     def bot_reaction(self, chat: SimChat, message_id: int) -> str | None:
         """The emoji that a bot has set on a message, as people see it."""

@@ -1,4 +1,5 @@
-"""What administrators forbid: rights of ordinary members, slow mode, bots that may hear each other."""
+"""What is forbidden and allowed: rights of ordinary members, slow mode, reactions, voice messages, bots that may hear
+each other."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from dealgram.sandbox.telegram.chats import PERMISSIONS
 from dealgram.sandbox.telegram.group_controls import require_alive
 from dealgram.sandbox.telegram.hands import Hands
 from dealgram.sandbox.telegram.text import finish
-from dealgram.sandbox.telegram.world import Json, SimBot, SimChat
+from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser
 
 
 class RightsControls(Hands):
@@ -25,6 +26,15 @@ class RightsControls(Hands):
         if unknown:
             raise ValueError(f"there is no right {', '.join(sorted(unknown))}")
         chat.forbidden = frozenset(rights)
+
+    def allow_reactions(self, chat: SimChat, *emoji: str) -> None:
+        """Only these emoji are allowed as reactions from now on; none forbids all."""
+        require_alive(chat)
+        chat.allowed_reactions = frozenset(emoji)
+
+    def refuse_voice(self, person: SimUser, *, refused: bool = True) -> None:
+        """The person's privacy settings take no voice and video messages."""
+        person.wants_no_voice = refused
 
     def set_bot_to_bot(self, bot: SimBot, *, on: bool) -> None:
         """The bot's owner lets it see other bots' messages, as far as it sees people's (telegram-facts §1.6)."""

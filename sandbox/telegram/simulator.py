@@ -2,7 +2,8 @@
 
 Start here. `app` serves the Bot API, `run` delivers to webhooks, the control methods (in the modules `*_controls.py`)
 act as the people do, those in `botfather.py` as the bots' owners. What Telegram itself does is in
-`cloud.py`, the methods of the Bot API are in `sending.py`, `chats.py`, `files.py`, `profile.py` and `intake.py`. It was
+`cloud.py`, the methods of the Bot API are in `sending.py`, `media_methods.py`, `editing.py`, `reactions.py`,
+`chats.py`, `files.py`, `profile.py` and `intake.py`. It was
 written from the documentation and the server's published source, not from our client. Everything is in memory and
 bounded.
 """
@@ -24,6 +25,7 @@ from dealgram.sandbox.telegram.api import BotApi, LoggedCall
 from dealgram.sandbox.telegram.botfather import BotFather
 from dealgram.sandbox.telegram.chats import Chats
 from dealgram.sandbox.telegram.cloud import Cloud
+from dealgram.sandbox.telegram.editing import Editing
 from dealgram.sandbox.telegram.errors import ApiError
 from dealgram.sandbox.telegram.events import Subscription
 from dealgram.sandbox.telegram.files import Files
@@ -32,14 +34,18 @@ from dealgram.sandbox.telegram.intake import IntakeMethods
 from dealgram.sandbox.telegram.limits import FloodControl
 from dealgram.sandbox.telegram.location_controls import LocationControls
 from dealgram.sandbox.telegram.media_controls import MediaControls
+from dealgram.sandbox.telegram.media_methods import MediaMethods
 from dealgram.sandbox.telegram.people_controls import PeopleControls
+from dealgram.sandbox.telegram.posting import Posting
 from dealgram.sandbox.telegram.profile import Profile
 from dealgram.sandbox.telegram.reaction_controls import ReactionControls
+from dealgram.sandbox.telegram.reactions import Reactions
 from dealgram.sandbox.telegram.rights_controls import RightsControls
 from dealgram.sandbox.telegram.sending import Sending
 from dealgram.sandbox.telegram.switches import Switches
 from dealgram.sandbox.telegram.topic_controls import TopicControls
 from dealgram.sandbox.telegram.updates import RETENTION_S, lane_id
+from dealgram.sandbox.telegram.uploads import Uploads
 from dealgram.sandbox.telegram.webhooks import Couriers, Post, posting_with
 from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser
 
@@ -93,9 +99,13 @@ class TelegramSimulator(
         self._intakes = IntakeMethods(self._cloud, self.switches, self._record, kinds)
         self.files = Files(self._cloud.world, self._cloud.files, self.switches, now)
         flood = FloodControl(lambda: self.switches.limits, now)
+        posting, uploads = Posting(self._cloud, flood), Uploads(self._cloud.files, self.switches)
         self._api = BotApi(
             self._cloud.world,
-            Sending(self._cloud, flood, self.switches).methods()
+            Sending(self._cloud, posting, self.switches).methods()
+            | Editing(self._cloud, posting, uploads).methods()
+            | MediaMethods(self._cloud, posting, uploads).methods()
+            | Reactions(self._cloud).methods()
             | Chats(self._cloud, self.files).methods()
             | self.files.methods()
             | Profile().methods()
@@ -103,6 +113,7 @@ class TelegramSimulator(
             files=self.files,
             schema=schema,
             faults=self.faults,
+            switches=self.switches,
             record=self._record,
             log_size=log_size,
         )

@@ -153,7 +153,7 @@ def _ogg(data: bytes) -> Look | None:
 def _matroska(data: bytes) -> Look | None:
     if not data.startswith(b"\x1a\x45\xdf\xa3"):
         return None
-    return Look(mime="video/webm" if b"webm" in data[:64] else "video/x-matroska")
+    return Look(mime="video/webm" if b"webm" in data[:256] else "video/x-matroska")
 
 
 def _lottie(data: bytes) -> Look | None:

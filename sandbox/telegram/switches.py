@@ -19,6 +19,8 @@ class Switches:
     - `webhook_throttle`: at most one setWebhook a second.
     - `migration_announces_membership`: my_chat_member beside the two service messages of a migration; not documented.
     - `callback_timeout_s`: for how long a button press can be answered; undocumented, about 15 s.
+    - `slow_mode_hold_s`: for how long a message that slow mode forbids is held before it is refused; the real server
+      holds it up to 10 s (telegram-facts §1.1), 0 refuses at once.
     - `local_files`: a folder makes this a Bot API server of one's own in local mode: getFile names absolute paths in
       it, uploads may have 2000 MB (Bot API: Using a Local Bot API Server).
     """
@@ -30,4 +32,5 @@ class Switches:
     webhook_throttle: bool = False
     migration_announces_membership: bool = False
     callback_timeout_s: float = 15.0
+    slow_mode_hold_s: float = 0.0
     local_files: Path | None = None

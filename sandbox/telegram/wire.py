@@ -1,13 +1,13 @@
 """How a call of the Bot API comes over the wire, and how it is answered.
 
 Owns decoding: GET and POST; query, form, multipart and JSON bodies; values that are JSON inside a string, as clients
-send nested objects. Parameters mean the same in every method, so one table of names is enough, and it works without
-the published description too; a test holds the table against it.
+send nested objects; files that other parameters name with `attach://`. Parameters mean the same in every method, so one
+table of names is enough, and it works without the published description too; a test holds the table against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -26,6 +26,14 @@ INTEGERS = frozenset(
         "user_id",
         "offset",
         "limit",
+        "duration",
+        "width",
+        "height",
+        "length",
+        "start_timestamp",
+        "live_period",
+        "heading",
+        "proximity_alert_radius",
         "timeout",
         "max_connections",
         "cache_time",
@@ -39,6 +47,11 @@ BOOLEANS = frozenset(
         "show_alert",
         "drop_pending_updates",
         "return_bots",
+        "has_spoiler",
+        "show_caption_above_media",
+        "supports_streaming",
+        "disable_content_type_detection",
+        "is_big",
     }
 )
 STRUCTURES = frozenset(
@@ -52,8 +65,14 @@ STRUCTURES = frozenset(
         "commands",
         "scope",
         "rich_message",
+        "caption_entities",
+        "media",
+        "reaction",
+        "custom_emoji_ids",
     }
 )
+FLOATS = frozenset({"latitude", "longitude", "horizontal_accuracy"})
+_ATTACH = "attach://"
 _TRUE = frozenset({"true", "1", "yes", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "f", "n"})
 
@@ -67,12 +86,46 @@ async def parameters(request: Request) -> Json:
         else:
             raw |= dict((await request.form).items())
             for name, file in (await request.files).items():
-                raw[name] = Upload(file.filename or name, len(file.read()))
+                data = file.read()
+                raw[name] = Upload(file.filename or name, len(data), data, file.mimetype or "")
     return decoded(raw)
 
 
 def decoded(raw: Mapping[str, Any]) -> Json:
     return {name: _value(name, value) for name, value in raw.items() if value is not None}
+
+
+def attached(params: Mapping[str, Any]) -> tuple[Json, Json]:
+    """The parameters without the files that others name, and those files by name (Bot API: Sending files)."""
+    names = set(_references(params))
+    files = {name: value for name, value in params.items() if isinstance(value, Upload) and name in names}
+    return {name: value for name, value in params.items() if name not in files}, files
+
+
+def with_files(value: Any, files: Mapping[str, Upload]) -> Any:
+    """The value with every `attach://name` exchanged for its file; a name without a file stays as it is."""
+    if isinstance(value, dict):
+        return {name: with_files(one, files) for name, one in value.items()}
+    if isinstance(value, list):
+        return [with_files(one, files) for one in value]
+    if isinstance(value, str) and value.startswith(_ATTACH):
+        return files.get(value.removeprefix(_ATTACH), value)
+    return value
+
+
+def loggable(params: Mapping[str, Any]) -> Json:
+    """The parameters without the bytes of files, which would fill a log."""
+    return {name: value.without_data() if isinstance(value, Upload) else value for name, value in params.items()}
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+    elif isinstance(value, str) and value.startswith(_ATTACH):
+        yield value.removeprefix(_ATTACH)
 
 
 def answer(result: object) -> Response:
@@ -113,6 +166,11 @@ def _value(name: str, value: Any) -> Any:
     if name == "chat_id" or name in INTEGERS:
         try:
             return int(value)
+        except ValueError:
+            return value
+    if name in FLOATS:
+        try:
+            return float(value)
         except ValueError:
             return value
     if name in BOOLEANS:

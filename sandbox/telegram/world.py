@@ -54,6 +54,7 @@ class SimUser:
     language_code: str = "ru"
     deactivated: bool = False
     hides_when_forwarded: bool = False
+    wants_no_voice: bool = False
 
     @property
     def name(self) -> str:
@@ -101,12 +102,16 @@ Party = SimUser | SimBot
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A party's place in a chat. A bot's privacy mode counts as it was when the bot was added (telegram-facts §1.6)."""
+    """A party's place in a chat. A bot's privacy mode counts as it was when the bot was added (telegram-facts §1.6).
+
+    `lacks` are the rights that an administrator was not given.
+    """
 
     party: Party
     status: Status
     sees_everything: bool = False
     removed_by_other: bool = False
+    lacks: frozenset[str] = frozenset()
 
     def as_chat_member(self, chat: SimChat) -> Json:
         member: Json = {"status": self.status, "user": self.party.as_user()}
@@ -117,6 +122,7 @@ class Member:
             member |= dict.fromkeys(_ADMIN_RIGHTS, True) | dict.fromkeys(_NO_ADMIN_RIGHTS, False)
             if chat.is_forum:
                 member["can_manage_topics"] = True
+            member |= dict.fromkeys(self.lacks & member.keys(), False)
         elif self.status == "kicked":
             member["until_date"] = 0
         return member
@@ -127,8 +133,8 @@ class SimChat:
     """A group, a supergroup, a channel, or the private chat of one person with one bot (with `person` and `bot`).
 
     `topics` holds the first message of each topic, `closed_topics` those where only administrators write (1: General).
-    `forbidden` names the rights of ChatPermissions that ordinary members do not have. `discussion` is the group in
-    which a channel's posts appear.
+    `allowed_reactions` are emoji (None: all), `forbidden` names the rights of ChatPermissions that ordinary members do
+    not have. `discussion` is the group in which a channel's posts appear.
     """
 
     id: int
@@ -148,8 +154,10 @@ class SimChat:
     closed_topics: set[int] = field(default_factory=set)
     forbidden: frozenset[str] = frozenset()
     slow_mode_s: int = 0
+    allowed_reactions: frozenset[str] | None = None
     spoke_at: dict[int, float] = field(default_factory=dict)
     actions: deque[tuple[int | None, str]] = field(default_factory=lambda: deque(maxlen=_KEPT_ACTIONS))
+    acted: int = 0
     discussion: SimChat | None = None
 
     def status_of(self, party: Party) -> Status:
