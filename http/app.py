@@ -9,14 +9,15 @@ from __future__ import annotations
 from quart_trio import QuartTrio
 
 from dealgram.http import accounts, amojo_hook, crm_hook, errors, health, media, metrics, oauth, telegram_hook
-from dealgram.http.hooks import BODY_LIMIT, HookConnection
+from dealgram.http.closing import Exchange
+from dealgram.http.hooks import BODY_LIMIT
 from dealgram.http.ports import HttpServices
 
 
 class Application(QuartTrio):
-    """Quart-Trio with hooks that outlive their senders."""
+    """Quart-Trio with hooks that outlive their senders, and with an end for what requests hold."""
 
-    asgi_http_class = HookConnection
+    asgi_http_class = Exchange
 
 
 def create_app(services: HttpServices) -> Application:

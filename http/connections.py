@@ -3,7 +3,8 @@
 Hypercorn runs all connections in one nursery and lets what goes wrong in one of them out: half a dozen bytes of broken
 HTTP/2 would end the server with everything in it. And it offers HTTP/2 without TLS and WebSockets to everybody, though
 nothing here speaks them. So upgrades are ignored, as RFC 9110 §7.8 allows, and what still breaks is that connection's
-own end.
+own end. Its writes are shielded without a deadline, so a client that reads a byte now and then would hold its
+connection, and what stands behind it, for days: here every write has an end.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ import logging
 
 import h11
 import trio
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 
 _log = logging.getLogger("dealgram.http")
+
+_WRITE_S = 20.0
+_WRITE_BYTES_PER_S = 4 * 1024
+"""A write may take so long, and as much more as its bytes need at this rate."""
 
 
 class Connection(TCPServer):
@@ -33,6 +39,22 @@ class Connection(TCPServer):
                 _log.warning("a connection was broken off: %s", _names(errors))
             if rest is not None:
                 raise rest from None
+
+    async def protocol_send(self, event: Event) -> None:
+        """Hypercorn's own, but for the deadline of a write."""
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            try:
+                with trio.fail_after(_WRITE_S + len(event.data) / _WRITE_BYTES_PER_S, shield=True):
+                    await self.stream.send_all(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.protocol.handle(Closed())
+            except trio.TooSlowError:
+                # Part of it may have been written, so nothing can follow it.
+                await trio.aclose_forcefully(self.stream)
+                await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
         # Nothing has been read yet: this takes the place of the protocol that could become another one.

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from dealgram.actors.media_files import OpenFile
+from dealgram.actors.media_files import FoundFile
 from dealgram.gateways.gates import GatesFigures
+from dealgram.gateways.telegram import Download
 from dealgram.persistence import WriterStatistics
 from dealgram.runtime import LoopLag, SystemSnapshot
 
@@ -110,8 +111,11 @@ class HealthSource(Protocol):
 class MediaSource(Protocol):
     """Files behind signed links."""
 
-    async def open_media(self, name: str, *, head: bool = False) -> OpenFile:
-        """Open the file of a signed name; with ``head`` its facts alone. Raises `MediaRefusedError`."""
+    async def find(self, name: str) -> FoundFile:
+        """Look up what a signed name opens. Raises `MediaRefusedError`."""
+
+    async def open(self, found: FoundFile, start: int = 0) -> Download:
+        """Begin to fetch a file, from byte ``start`` on where that is possible. Raises `MediaRefusedError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,9 @@ from dealgram.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+FILE_CONNECTIONS = 100
+"""Files on their way from Telegram at once. A slow reader holds one for as long as it reads."""
+
 UPLOADS_AT_ONCE = 20
 """Of all bots: each holds a file, and together they fill the line to Telegram."""
 
@@ -104,7 +107,11 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
             ),
             # Connections of their own: many downloads at once must not hold up a message.
             files=await stack.enter_async_context(
-                TelegramFiles.open(await connect("telegram-files"), settings.telegram_api_url)
+                TelegramFiles.open(
+                    await connect("telegram-files", FILE_CONNECTIONS),
+                    settings.telegram_api_url,
+                    settings.telegram_files_dir,
+                )
             ),
             file_limits=OWN_SERVER if settings.large_files else CLOUD,
             polling=await stack.enter_async_context(

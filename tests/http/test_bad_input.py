@@ -107,7 +107,7 @@ SECRETS = (BOT_SECRET, BOT_KEY, HOOK_KEY, CODE, "the-operators-token", "the mess
 class NoMedia:
     """Opens nothing, as the real one does for names that we did not sign."""
 
-    async def open_media(self, name: str, *, head: bool = False):
+    async def find(self, name: str):
         await trio.lowlevel.checkpoint()
         try:
             LINKS.verify(name, time.time())
