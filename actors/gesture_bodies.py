@@ -65,7 +65,9 @@ class FindReacted(Body, frozen=True, kw_only=True, omit_defaults=True):
     manager: str
     manager_name: str
     emoji: str | None
-    at_ms: int
+    at_s: int
+    """When amoCRM told of it, in Unix seconds; within a second ``entry_id``, the inbox's, orders what managers do."""
+    entry_id: int
 
 
 class ShowReaction(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,7 +81,9 @@ class ShowReaction(Body, frozen=True, kw_only=True, omit_defaults=True):
     manager: str
     manager_name: str
     emoji: str | None
-    at_ms: int
+    at_s: int
+    """When amoCRM told of it, in Unix seconds; within a second ``entry_id``, the inbox's, orders what managers do."""
+    entry_id: int
 
 
 GestureBody = SpreadReaction | ReactInCard | FindReacted | ShowReaction

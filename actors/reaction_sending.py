@@ -12,7 +12,7 @@ import structlog
 from dealgram.actors import gesture_texts
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction
 from dealgram.actors.outbox import NewBody, OutboxActor, Outcome
-from dealgram.actors.reaction_changes import standing, with_change
+from dealgram.actors.reaction_changes import is_late, standing
 from dealgram.actors.reaction_emoji import for_telegram
 from dealgram.actors.reaction_posting import (
     UNSEEN_PATIENCE_S,
@@ -60,7 +60,8 @@ class ReactionSending:
             manager=body.manager,
             manager_name=body.manager_name,
             emoji=body.emoji,
-            at_ms=body.at_ms,
+            at_s=body.at_s,
+            entry_id=body.entry_id,
         )
         return Outcome(todo=(NewBody(lane=self._scope.chat_lane(known.chat_id), body=shown),))
 
@@ -73,23 +74,25 @@ class ReactionSending:
             message_id=body.message_id,
             manager=body.manager,
             emoji=body.emoji,
-            at_ms=body.at_ms,
+            at_s=body.at_s,
+            entry_id=body.entry_id,
         )
         known = await reactions.for_message(
             self._services.db, self._account_id, self._bot_id, body.chat_id, body.message_id
         )
-        row = with_change(known, change)
-        if row is None:
+        if is_late(known, change):
             return Outcome(error="the same person reacted anew meanwhile")
-        others = [one for one in known if one.manager != body.manager]
-        refusal = await self._bring_to(body, before=standing(known), after=standing([*others, row]))
+        before = next((one for one in known if one.manager == body.manager), None)
+        others = [one for one in known if one is not before]
+        refusal = await self._bring_to(body, before=standing(known), after=standing([*others, change]))
         if not refusal and body.emoji and for_telegram(body.emoji) is None:
             refusal = gesture_texts.NOT_A_REACTION
-        before = next((one.emoji for one in known if one.manager == body.manager), None)
-        todo = await self._mirrors(body) if before != body.emoji else ()
+        todo: tuple[NewBody, ...] = ()
+        if before is None or before.emoji != body.emoji:
+            todo = await self._mirrors(body, is_first=before is None)
         if refusal and body.emoji:
             todo += await self._line(body, refusal)
-        return Outcome(rows=(row,), todo=todo)
+        return Outcome(rows=(change,), todo=todo)
 
     async def _bring_to(self, body: ShowReaction, *, before: str | None, after: str | None) -> str:
         """Set the bot's reaction; returns why it could not be set, empty if it was or needed no setting.
@@ -121,8 +124,12 @@ class ReactionSending:
             log.info("the bot's token is refused", error=str(error))
         return ""
 
-    async def _mirrors(self, body: ShowReaction) -> tuple[NewBody, ...]:
-        """The same reaction of the same manager in the group's other deals."""
+    async def _mirrors(self, body: ShowReaction, *, is_first: bool) -> tuple[NewBody, ...]:
+        """The same reaction of the same manager in the group's other deals. After an earlier one, also where it was
+        made: that earlier one, made in another deal, may just be on its way there."""
+        places = await self._posting.places(body.chat_id, body.message_id)
+        if all(place.conversation_id == body.conversation for place in places):
+            return ()
         return tuple(
             NewBody(
                 lane=place.conversation_id,
@@ -133,11 +140,12 @@ class ReactionSending:
                     manager=body.manager,
                     chat_id=body.chat_id,
                     message_id=body.message_id,
-                    at_ms=body.at_ms,
+                    at_ms=body.at_s * 1000,
                 ),
             )
-            for place in await self._posting.places(body.chat_id, body.message_id)
-            if place.conversation_id != body.conversation and self._scope.serves(place.conversation_id)
+            for place in places
+            if (not is_first or place.conversation_id != body.conversation)
+            and self._scope.serves(place.conversation_id)
         )
 
     async def _line(self, body: ShowReaction, refusal: str) -> tuple[NewBody, ...]:
@@ -146,7 +154,7 @@ class ReactionSending:
             body.conversation,
             gesture_texts.not_shown_line(body.manager_name, body.emoji or "", said, refusal),
             key=line_key(body.chat_id, body.message_id, body.manager, body.emoji, refusal),
-            at_ms=body.at_ms,
+            at_ms=body.at_s * 1000,
             chat_id=body.chat_id,
             message_id=body.message_id,
         )

@@ -14,7 +14,7 @@ from dealgram.actors.gesture_bodies import FindReacted, GestureBody, ReactInCard
 from dealgram.actors.incoming import chat_author_id, someone
 from dealgram.actors.names import person_id
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
-from dealgram.actors.reaction_changes import SECOND_MS, latest
+from dealgram.actors.reaction_changes import latest
 from dealgram.actors.reaction_posting import ReactionPosting, ReactionScope
 from dealgram.actors.reaction_sending import ReactionSending
 from dealgram.gateways.amojo import ReactionHook, parse_hook
@@ -53,7 +53,7 @@ class Reactions:
             custom_id=shown.custom_emoji_id if shown is not None else "",
             replaces=bool(change.old_reaction),
             amo_user_id=employees.get(author.user_id or 0),
-            at_ms=change.date * SECOND_MS,
+            at_ms=change.date * 1000,
         )
         lane = f"reaction-{change.chat.id}-{change.message_id}"
         return Decision(todo=(NewBody(lane=lane, body=body),))
@@ -82,7 +82,8 @@ class Reactions:
             manager=manager,
             manager_name=user.name or texts.MANAGER,
             emoji=hook.emoji,
-            at_ms=(hook.told_at or int(entry.received_at.timestamp())) * SECOND_MS,
+            at_s=hook.told_at or int(entry.received_at.timestamp()),
+            entry_id=entry.id,
         )
         return Decision(todo=(NewBody(lane=f"reacted-{hook.amo_id}", body=body),))
 

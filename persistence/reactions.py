@@ -11,7 +11,8 @@ async def for_message(db: Database, account_id: int, bot_id: int, chat_id: int, 
     """The reactions to a message, the latest first; also what is left of those that were taken back."""
     records = await db.fetch(
         Reaction.table.select(
-            "WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND message_id = $4 ORDER BY at_ms DESC, manager"
+            "WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND message_id = $4"
+            " ORDER BY at_s DESC, entry_id DESC"
         ),
         account_id,
         bot_id,

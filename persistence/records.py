@@ -326,7 +326,7 @@ class TopicPerson(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction(Row):
     """A reaction of somebody in amoCRM to a message in Telegram; ``manager`` is their amojo id, ``emoji`` None when it
-    was taken back. ``at_ms`` orders the reactions to a message: the second of the hook, and a number within it."""
+    was taken back. ``at_s`` is the second of the hook; within it the inbox's ``entry_id`` orders the reactions."""
 
     account_id: int
     bot_id: int
@@ -334,7 +334,8 @@ class Reaction(Row):
     message_id: int
     manager: str
     emoji: str | None = None
-    at_ms: int = 0
+    at_s: int = 0
+    entry_id: int = 0
     updated_at: datetime | None = None
 
 

@@ -48,7 +48,8 @@ CREATE TABLE topic_people (
 );
 
 -- Reactions of people in amoCRM to messages in Telegram: a bot has one per message, people may have several.
--- at_ms orders them; what was taken back stays as a row without an emoji, so that a late hook is known as late.
+-- at_s (of the hook, Unix seconds) and entry_id (of the inbox) order them. What was taken back stays as a row without
+-- an emoji, so that a late hook is known as late.
 CREATE TABLE reactions (
     account_id bigint NOT NULL,
     bot_id     bigint NOT NULL,
@@ -57,7 +58,8 @@ CREATE TABLE reactions (
     manager    text NOT NULL,
     shard      smallint NOT NULL,
     emoji      text,
-    at_ms      bigint NOT NULL DEFAULT 0,
+    at_s       bigint NOT NULL DEFAULT 0,
+    entry_id   bigint NOT NULL DEFAULT 0,
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, bot_id, chat_id, message_id, manager)
 );

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors import gesture_texts
-from dealgram.actors.reaction_changes import latest, standing, with_change
+from dealgram.actors.reaction_changes import is_late, latest, standing
 from dealgram.actors.reaction_emoji import TELEGRAM_REACTIONS, for_amocrm, for_telegram
 from dealgram.gateways.telegram import Reaction
 from dealgram.persistence.records import Reaction as Row
@@ -90,17 +90,25 @@ def test_custom_and_paid_reactions_are_told_apart():
     assert latest([], [Reaction(type="paid")]).type == "paid"
 
 
-def row(manager, sign, second):
-    return Row(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager=manager, emoji=sign, at_ms=second * 1000)
+def row(manager, sign, second, entry=0):
+    return Row(
+        account_id=1,
+        bot_id=3,
+        chat_id=-100,
+        message_id=8,
+        manager=manager,
+        emoji=sign,
+        at_s=second,
+        entry_id=entry or second,
+    )
 
 
 def after(*changes):
     """What stands after changes that came in this order."""
     known = {}
     for change in changes:
-        written = with_change(known.values(), change)
-        if written is not None:
-            known[written.manager] = written
+        if not is_late(known.values(), change):
+            known[change.manager] = change
     return standing(known.values())
 
 
@@ -114,11 +122,12 @@ def test_the_latest_manager_is_shown_and_taking_back_falls_to_the_one_before():
     assert after(olga, dmitry, row("olga", "🎉", 5)) == "🎉"
 
 
-def test_within_a_second_the_order_of_arrival_counts():
-    assert after(row("olga", "👍", 1), row("dmitry", "🔥", 1)) == "🔥"
-    assert after(row("dmitry", "🔥", 1), row("olga", "👍", 1)) == "👍"
-    assert after(row("olga", "👍", 1), row("olga", None, 1), row("olga", "👍", 1)) == "👍"
-    assert after(row("olga", "👍", 1), row("olga", None, 1)) is None
+def test_within_a_second_the_order_of_being_taken_in_counts():
+    assert after(row("olga", "👍", 1, 1), row("dmitry", "🔥", 1, 2)) == "🔥"
+    assert after(row("dmitry", "🔥", 1, 2), row("olga", "👍", 1, 1)) == "🔥"
+    assert after(row("olga", "👍", 1, 1), row("olga", None, 1, 2), row("olga", "👍", 1, 3)) == "👍"
+    assert after(row("olga", "👍", 1, 1), row("olga", None, 1, 2)) is None
+    assert after(row("olga", None, 1, 2), row("olga", "👍", 1, 1)) is None
 
 
 def test_what_telegram_does_not_have_is_passed_over():
@@ -128,8 +137,9 @@ def test_what_telegram_does_not_have_is_passed_over():
 
 
 def test_a_change_that_comes_late_changes_nothing():
-    assert with_change([row("olga", None, 5)], row("olga", "👍", 4)) is None
-    assert with_change([row("olga", None, 5)], row("dmitry", "👍", 4)) is not None
+    assert is_late([row("olga", None, 5)], row("olga", "👍", 4))
+    assert not is_late([row("olga", None, 5)], row("dmitry", "👍", 4))
+    assert not is_late([row("olga", None, 5)], row("olga", None, 5)), "a delivery that is repeated"
     assert after(row("olga", None, 5), row("olga", "👍", 4)) is None, "taken back before it was heard of"
 
 
@@ -140,8 +150,8 @@ CHANGES = st.lists(
 
 @given(CHANGES, st.randoms(use_true_random=False), st.data())
 def test_hooks_may_come_in_any_order_and_twice(changes, random, data):
-    """A second between them: in whatever order they come and however often, what stands is what was set last."""
-    happened = [row(manager, sign, second) for second, (manager, sign) in enumerate(changes, 1)]
+    """In whatever order they come and however often, what stands is what was set last."""
+    happened = [row(manager, sign, number // 3, number) for number, (manager, sign) in enumerate(changes, 1)]
     expected = after(*happened)
     arriving = [*happened, *data.draw(st.lists(st.sampled_from(happened), max_size=4) if happened else st.just([]))]
     random.shuffle(arriving)

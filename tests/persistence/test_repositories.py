@@ -80,7 +80,7 @@ ROWS: list[Row] = [
     Original(account_id=1, bot_id=3, chat_id=-100, message_id=8, first_text="А", text="Б", file_id="f", edits=1),
     Topic(group_id=4, thread_id=9, account_id=1, name="Доставка", is_closed=True),
     TopicPerson(group_id=4, thread_id=9, user_id=6, account_id=1),
-    Reaction(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager="u", emoji="👍", at_ms=7),
+    Reaction(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager="u", emoji="👍", at_s=7, entry_id=5),
     Pause(account_id=1, bot_id=3, chat_id=-100, until=datetime(2100, 1, 1, tzinfo=UTC)),
 ]
 
