@@ -48,7 +48,7 @@ class GroupReactions:
         parsed = self._parsed(conversation)
         if parsed is None:
             return ()
-        deals = self._state.deals if parsed.deal_id is None else (self._state.last_of(parsed.deal_id),)
+        deals = self._state.whole_deals if parsed.deal_id is None else (self._state.last_of(parsed.deal_id),)
         lines = [group_line(self._state, deal, text, key, at_ms) for deal in deals if self._state.is_linked(deal)]
         return tuple(
             NewBody(

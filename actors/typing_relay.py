@@ -22,9 +22,10 @@ from dealgram.actors.group_edits import is_served
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.names import GroupConversation, PrivateConversation, parse_conversation
 from dealgram.actors.services import Services
+from dealgram.actors.topic_answers import answer_thread
 from dealgram.gateways.amojo import TypingHook
 from dealgram.gateways.errors import GatewayError
-from dealgram.persistence import groups, links, messages
+from dealgram.persistence import groups, links, topics
 from dealgram.runtime import Transient
 
 log = structlog.get_logger(__name__)
@@ -127,11 +128,10 @@ class TypingRelay:
             log.debug("typing was not shown", conversation=typing.conversation, error=str(error))
 
     async def _show(self, account_id: int, conversation: str) -> None:
-        chat = await self._chat_of(account_id, conversation)
+        chat, thread = await self._place_of(account_id, conversation)
         bot = self._services.registry.bot_of(account_id, chat.bot_id) if chat is not None else None
         if chat is None or bot is None or not self._may_speak(chat):
             return
-        thread = await messages.last_thread(self._services.db, account_id, conversation)
         key, now = (chat, thread), trio.current_time()
         if now - self._sent.get(key, -EVERY_S) < EVERY_S:
             return
@@ -147,19 +147,23 @@ class TypingRelay:
         paused = self._services.limits.pause_left_s(chat.bot_id, chat.chat_id) > 0
         return not paused and trio.current_time() >= self._quiet_until.get(chat, 0.0)
 
-    async def _chat_of(self, account_id: int, conversation: str) -> _Chat | None:
-        """The Telegram chat that an answer from a conversation would go to; None if it would go nowhere."""
+    async def _place_of(self, account_id: int, conversation: str) -> tuple[_Chat | None, int | None]:
+        """The Telegram chat that an answer from a conversation would go to (None if it would go nowhere), and the topic
+        of a forum."""
         parsed = parse_conversation(conversation)
         if isinstance(parsed, PrivateConversation):
-            return _Chat(parsed.bot_id, parsed.user_id)
+            return _Chat(parsed.bot_id, parsed.user_id), None
         if not isinstance(parsed, GroupConversation):
-            return None
+            return None, None
         group = await groups.get(self._services.db, account_id, parsed.group_id)
         if group is None or group.status not in ("member", "administrator"):
-            return None
+            return None, None
         known = await links.for_group(self._services.db, account_id, parsed.group_id, unlinked=True)
-        served = is_served(GroupState.of(group, known, ()), parsed)
-        return _Chat(group.bot_id, group.chat_id) if served else None
+        heard_of = await topics.for_group(self._services.db, account_id, parsed.group_id)
+        state = GroupState.of(group, known, (), heard_of)
+        if not is_served(state, parsed):
+            return None, None
+        return _Chat(group.bot_id, group.chat_id), await answer_thread(self._services, state, parsed)
 
 
 def _keep(remembered: OrderedDict[K, float], key: K, value: float) -> None:
