@@ -317,10 +317,16 @@ class HttpTransport:
             response = await client.send(request, stream=True)
             try:
                 begin(Answer(status=response.status_code, headers=response.headers, body=b""))
-                with trio.CancelScope() as reading:  # see `_read`
-                    async for part in response.aiter_raw():
+                parts = response.aiter_raw()
+                try:
+                    async for part in parts:
                         if not await write(part):
-                            reading.cancel(reason="nobody reads any more")
+                            break
+                finally:
+                    with trio.CancelScope() as reading:  # see `_read`; the writer may have been cancelled as well
+                        reading.cancel(reason="nobody reads any more")
+                        async for _ in parts:
+                            pass
             finally:
                 await response.aclose()
 
