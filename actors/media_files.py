@@ -2,7 +2,9 @@
 
 Owns the way from a link to a download: the link is verified, its bot must still be connected to the link's account and
 that account be there, getFile tells where the file is (remembered for less than the hour that Telegram promises), and
-the bytes pass through, for as many files of an account at once as `media_slots` allows.
+the bytes pass through, for as many files of an account at once as `media_slots` allows. A server of one's own fetches a
+large file before it answers getFile; if that takes too long the link is ``unavailable`` for now, and that server goes
+on.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Literal
 import trio
 
 from dealgram.actors.media_links import BadLinkError, MediaLink, MediaLinks
-from dealgram.actors.media_slots import BusyError, MediaSlots, SlottedDownload
+from dealgram.actors.media_slots import BusyError, MediaSlot, MediaSlots, SlottedDownload
 from dealgram.actors.registry import BotInfo, Registry
 from dealgram.gateways.errors import GatewayError, NotFound, Refused
 from dealgram.gateways.telegram import Download, FileLimits, TelegramFiles, TelegramGateway
@@ -81,10 +83,16 @@ class MediaFiles:
             link = self._links.verify(name, self._now_s())
         except BadLinkError as error:
             raise MediaRefusedError(error.reason) from None
-        try:
-            place = await self._place(self._bot(link), link)
-        except GatewayError as error:
-            raise _refused(error) from error
+        bot = self._bot(link)
+        place = self._known(link)
+        if place is None:
+            slot = await self._slot(bot.account_id)
+            try:
+                place = await self._look_up(bot, link)
+            except GatewayError as error:
+                raise _refused(error) from error
+            finally:
+                slot.give_back()
         return FoundFile(link=link, size=place.size)
 
     async def open(self, found: FoundFile, start: int = 0) -> Download:
@@ -94,10 +102,7 @@ class MediaFiles:
             MediaRefusedError: with the reason.
         """
         bot = self._bot(found.link)
-        try:
-            slot = await self._slots.take(bot.account_id)
-        except BusyError:
-            raise MediaRefusedError("busy") from None
+        slot = await self._slot(bot.account_id)
         try:
             download = await self._download(bot, found.link, start)
             self._check(download, found, start)
@@ -116,14 +121,20 @@ class MediaFiles:
             raise MediaRefusedError("disconnected")
         return bot
 
+    async def _slot(self, account_id: int) -> MediaSlot:
+        try:
+            return await self._slots.take(account_id)
+        except BusyError:
+            raise MediaRefusedError("busy") from None
+
     async def _download(self, bot: BotInfo, link: MediaLink, start: int) -> Download:
-        place = await self._place(bot, link)
+        place = self._known(link) or await self._look_up(bot, link)
         try:
             return await self._files.download(bot.token, place.path, start)
         except NotFound:
             # Telegram moved it before the hour was over.
             self._forget(link)
-            place = await self._place(bot, link)
+            place = await self._look_up(bot, link)
             return await self._files.download(bot.token, place.path, start)
 
     def _check(self, download: Download, found: FoundFile, start: int) -> None:
@@ -137,11 +148,12 @@ class MediaFiles:
             self._forget(found.link)
             raise MediaRefusedError("unavailable")
 
-    async def _place(self, bot: BotInfo, link: MediaLink) -> _Place:
+    def _known(self, link: MediaLink) -> _Place | None:
+        known = self._places.get((link.bot_id, link.file_id))
+        return known if known is not None and known.until > trio.current_time() else None
+
+    async def _look_up(self, bot: BotInfo, link: MediaLink) -> _Place:
         key = (bot.bot_id, link.file_id)
-        known = self._places.get(key)
-        if known is not None and known.until > trio.current_time():
-            return known
         file = await self._telegram.bot(bot.token).get_file(link.file_id)
         if file.file_size is not None and file.file_size > self._limits.download:
             raise MediaRefusedError("too_large")

@@ -69,6 +69,8 @@ class Gateways:
 
     telegram: TelegramGateway
     files: TelegramFiles
+    file_calls: TelegramGateway
+    """getFile, over the connections of `files`: a server of one's own answers it when it has the whole file."""
     file_limits: FileLimits
     polling: PollingPool
     amojo: AmojoClient
@@ -100,19 +102,19 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
 
         amocrm = await connect("amocrm", CONNECTIONS)
         telegram = await connect("telegram")
+        # Connections of their own: many downloads at once must not hold up a message.
+        files = await connect("telegram-files", FILE_CONNECTIONS)
+        if settings.telegram_files_dir is not None and not settings.telegram_files_dir.is_dir():
+            log.warning("the folder of the Bot API server is not there", folder=str(settings.telegram_files_dir))
         gates = Gates(policy or gate_policy(settings), now=utc_now)
         yield Gateways(
             telegram=TelegramGateway(
                 telegram, settings.telegram_api_url, uploads=await connect("telegram-uploads", UPLOADS_AT_ONCE)
             ),
-            # Connections of their own: many downloads at once must not hold up a message.
             files=await stack.enter_async_context(
-                TelegramFiles.open(
-                    await connect("telegram-files", FILE_CONNECTIONS),
-                    settings.telegram_api_url,
-                    settings.telegram_files_dir,
-                )
+                TelegramFiles.open(files, settings.telegram_api_url, settings.telegram_files_dir)
             ),
+            file_calls=TelegramGateway(files, settings.telegram_api_url),
             file_limits=OWN_SERVER if settings.large_files else CLOUD,
             polling=await stack.enter_async_context(
                 PollingPool.open(Upstream(name="telegram-polling"), settings.telegram_api_url)

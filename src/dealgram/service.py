@@ -182,7 +182,7 @@ class Service:
         return MediaFiles(
             self.services.media_links,
             self.services.registry,
-            self.gateways.telegram,
+            self.gateways.file_calls,
             self.gateways.files,
             self.gateways.file_limits,
             time.time,
