@@ -43,6 +43,7 @@ def service_environment(playground: Playground, data: Path, port: int) -> dict[s
         "DEALGRAM_AMOCRM_RATE_PER_S": "1000",
         "DEALGRAM_REPAIR_AFTER_S": "0.001",
         "DEALGRAM_TELEGRAM_API_URL": f"http://127.0.0.1:{playground.telegram_port}",
+        "DEALGRAM_TELEGRAM_LARGE_FILES": "false",
         "DEALGRAM_AMOJO_URL": playground.amocrm_url,
         "DEALGRAM_AMOJO_CHANNEL_ID": CHANNEL.id,
         "DEALGRAM_AMOJO_CHANNEL_SECRET": CHANNEL.secret,
