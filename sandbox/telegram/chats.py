@@ -8,24 +8,8 @@ from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import bad_request
 from dealgram.sandbox.telegram.files import Files
 from dealgram.sandbox.telegram.methods import ChatCall, Method
-from dealgram.sandbox.telegram.world import Json, Member, SimBot
+from dealgram.sandbox.telegram.world import PERMISSIONS, Json, Member, SimBot
 
-PERMISSIONS = (
-    "can_send_messages",
-    "can_send_audios",
-    "can_send_documents",
-    "can_send_photos",
-    "can_send_videos",
-    "can_send_video_notes",
-    "can_send_voice_notes",
-    "can_send_polls",
-    "can_send_other_messages",
-    "can_add_web_page_previews",
-    "can_change_info",
-    "can_invite_users",
-    "can_pin_messages",
-    "can_manage_topics",
-)
 _GIFTS = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
 
 

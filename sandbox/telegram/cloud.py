@@ -145,16 +145,24 @@ class Cloud:
         )
 
     def set_status(
-        self, chat: SimChat, party: Party, status: Status, by: Party, *, removed_by_other: bool = False
+        self,
+        chat: SimChat,
+        party: Party,
+        status: Status,
+        by: Party,
+        *,
+        removed_by_other: bool = False,
+        lacks: frozenset[str] = frozenset(),
     ) -> None:
         """Changes somebody's place in a chat; tells that bot (`my_chat_member`) and the admin bots (`chat_member`)."""
         member = chat.members.setdefault(party.id, Member(party, "left"))
-        if member.status == status:
+        if member.status == status and member.lacks == lacks:
             return
         before = member.as_chat_member(chat)
         if status in PRESENT and member.status not in PRESENT:
             member.sees_everything = isinstance(party, SimBot) and not party.privacy_mode
         member.status = status
+        member.lacks = lacks
         member.removed_by_other = removed_by_other
         change: Json = {
             "chat": chat.as_chat(),

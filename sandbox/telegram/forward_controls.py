@@ -111,6 +111,8 @@ class ForwardControls(Hands):
     ) -> Stored:
         if source.service:
             raise ValueError("service messages cannot be forwarded")
+        if "has_protected_content" in source.about:
+            raise ValueError("protected messages cannot be forwarded")
         about: Json = {"forward_origin": origin_of(source)}
         if album is not None:
             about["media_group_id"] = album

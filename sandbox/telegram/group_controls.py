@@ -49,9 +49,8 @@ class GroupControls:
         """Makes a member an administrator, `without` some rights of ChatMemberAdministrator."""
         require_alive(chat)
         _require_present(chat, party)
-        chat.members[party.id].lacks = frozenset(without)
         if chat.status_of(party) != "creator":
-            self._cloud.set_status(chat, party, "administrator", by or chat.owner)
+            self._cloud.set_status(chat, party, "administrator", by or chat.owner, lacks=frozenset(without))
 
     def demote(self, chat: SimChat, party: Party, by: Party | None = None) -> None:
         """Makes an administrator an ordinary member."""

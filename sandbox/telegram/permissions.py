@@ -57,7 +57,7 @@ def require_may_post(chat: SimChat, bot: SimBot, topic: Stored | None, *kinds: s
         return
     for kind in kinds:
         right, name = _RIGHTS[kind]
-        if right in chat.forbidden:
+        if right in chat.forbidden or right in member.lacks:
             raise bad_request(f"not enough rights to send {name} to the chat")
 
 

@@ -3,11 +3,12 @@ each other."""
 
 from __future__ import annotations
 
-from dealgram.sandbox.telegram.chats import PERMISSIONS
+from collections.abc import Collection
+
 from dealgram.sandbox.telegram.group_controls import require_alive
 from dealgram.sandbox.telegram.hands import Hands
 from dealgram.sandbox.telegram.text import finish
-from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser
+from dealgram.sandbox.telegram.world import PERMISSIONS, Json, Party, SimBot, SimChat, SimUser, Status
 
 
 class RightsControls(Hands):
@@ -22,10 +23,16 @@ class RightsControls(Hands):
     def forbid(self, chat: SimChat, *rights: str) -> None:
         """Takes exactly these rights of ChatPermissions from ordinary members; none gives all back."""
         require_alive(chat)
-        unknown = set(rights) - set(PERMISSIONS)
-        if unknown:
-            raise ValueError(f"there is no right {', '.join(sorted(unknown))}")
-        chat.forbidden = frozenset(rights)
+        chat.forbidden = _known(rights)
+        self._cloud.show_chat(chat)
+
+    def restrict(self, chat: SimChat, party: Party, *rights: str) -> None:
+        """Takes exactly these rights from one member, who hears of it; none gives all back."""
+        require_alive(chat)
+        if chat.kind != "supergroup" or not chat.is_present(party):
+            raise ValueError(f"{party.name} cannot be restricted in «{chat.title}»")
+        status: Status = "restricted" if rights else "member"
+        self._cloud.set_status(chat, party, status, chat.owner, lacks=_known(rights))
 
     def allow_reactions(self, chat: SimChat, *emoji: str) -> None:
         """Only these emoji are allowed as reactions from now on; none forbids all."""
@@ -46,3 +53,10 @@ class RightsControls(Hands):
         target = self._target(chat, reply_to)
         message = self._cloud.post(chat, bot, finish(text, []).content(), reply_to=target.message, topic=target.topic)
         return message.as_message(None)
+
+
+def _known(rights: Collection[str]) -> frozenset[str]:
+    unknown = set(rights) - set(PERMISSIONS)
+    if unknown:
+        raise ValueError(f"there is no right {', '.join(sorted(unknown))}")
+    return frozenset(rights)

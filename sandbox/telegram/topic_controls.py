@@ -42,7 +42,7 @@ class TopicControls(GroupControls):
         content = created | {"message_thread_id": number, "is_topic_message": True}
         message = self._cloud.post(chat, person, content, service=True)
         assert message.number == number
-        chat.topics[number] = message
+        chat.topics[number] = message.topic = message
         return number
 
     def rename_topic(self, person: SimUser, chat: SimChat, thread: int, name: str) -> None:

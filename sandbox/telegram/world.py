@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 ChatKind = Literal["private", "group", "supergroup", "channel"]
-Status = Literal["creator", "administrator", "member", "left", "kicked"]
+Status = Literal["creator", "administrator", "member", "restricted", "left", "kicked"]
 
-PRESENT: frozenset[str] = frozenset({"creator", "administrator", "member"})
+PRESENT: frozenset[str] = frozenset({"creator", "administrator", "member", "restricted"})
 ANONYMOUS_ADMIN: Json = {
     "id": 1087968824,
     "is_bot": True,
@@ -29,6 +29,24 @@ ANONYMOUS_ADMIN: Json = {
 }
 CHANNEL_BOT: Json = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
 SERVICE_NOTIFICATIONS: Json = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
+PERMISSIONS = (
+    "can_send_messages",
+    "can_send_audios",
+    "can_send_documents",
+    "can_send_photos",
+    "can_send_videos",
+    "can_send_video_notes",
+    "can_send_voice_notes",
+    "can_send_polls",
+    "can_send_other_messages",
+    "can_add_web_page_previews",
+    "can_change_info",
+    "can_invite_users",
+    "can_pin_messages",
+    "can_manage_topics",
+)
+"""The fields of ChatPermissions."""
+_NEWER_PERMISSIONS = ("can_react_to_messages", "can_edit_tag")
 _ADMIN_RIGHTS = (
     "can_manage_chat",
     "can_delete_messages",
@@ -104,7 +122,7 @@ Party = SimUser | SimBot
 class Member:
     """A party's place in a chat. A bot's privacy mode counts as it was when the bot was added (telegram-facts §1.6).
 
-    `lacks` are the rights that an administrator was not given.
+    `lacks` are the rights that an administrator was not given, or that were taken from a restricted member.
     """
 
     party: Party
@@ -123,6 +141,9 @@ class Member:
             if chat.is_forum:
                 member["can_manage_topics"] = True
             member |= dict.fromkeys(self.lacks & member.keys(), False)
+        elif self.status == "restricted":
+            member |= {"is_member": True, "until_date": 0}
+            member |= {name: name not in self.lacks for name in (*PERMISSIONS, *_NEWER_PERMISSIONS)}
         elif self.status == "kicked":
             member["until_date"] = 0
         return member
