@@ -83,7 +83,8 @@ async def _webhooks(services: Services, row: Account) -> str:
 
 
 async def _users(services: Services, row: Account) -> str:
-    found = await services.amocrm(row.account_id).users()
+    client = services.amocrm(row.account_id)
+    found = await client.users()
     await users.replace(
         services.db,
         row.account_id,
@@ -99,6 +100,8 @@ async def _users(services: Services, row: Account) -> str:
             for user in found
         ],
     )
+    account = await client.account(("datetime_settings",))
+    await accounts.set_time_zone(services.db, row.account_id, account.time_zone)
     return f"Пользователей: {len(found)}."
 
 

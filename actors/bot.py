@@ -88,6 +88,7 @@ class BotActor(OutboxActor):
             self._sending = Sending(self, self._bot_id)
             self._answers = PrivateAnswers(self.context, self.services, self.account_id, self._bot_id, self._person)
             self._reactions = Reactions(self, self._bot_id, PrivateReactions(self._bot_id, self._person))
+            await self._sending.waits.recall()
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -95,7 +96,9 @@ class BotActor(OutboxActor):
             case "telegram":
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry.id))
             case "amojo":
-                await self.finish(entry, await self._answers.decide(entry))
+                decision = await self._answers.decide(entry)
+                await self.finish(entry, decision)
+                await self._sending.waits.announce(decision)
             case source if source == REACTION_SOURCE:
                 await self.finish(entry, await self._reactions.told(entry))
             case "command":

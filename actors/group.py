@@ -163,6 +163,7 @@ class GroupActor(OutboxActor):
             )
             self._posting.on_gone = self._deals.gone
             self._reactions = Reactions(self, row.bot_id, GroupReactions(self._state))
+            await self._sending.waits.recall(self._state.row.chat_id)
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
@@ -174,7 +175,9 @@ class GroupActor(OutboxActor):
             case "telegram":
                 await self.finish(entry, await self._on_update(parse_update(entry.payload), entry))
             case "amojo":
-                await self.finish(entry, await self._answers.decide(entry))
+                decision = await self._answers.decide(entry)
+                await self.finish(entry, decision)
+                await self._sending.waits.announce(decision)
             case source if source == REACTION_SOURCE:
                 await self.finish(entry, await self._reactions.told(entry))
             case "command":
@@ -245,7 +248,9 @@ class GroupActor(OutboxActor):
         return found.get(ref, set())
 
     def _migrate(self, chat_id: int, cause: str) -> Decision:
-        return decide_upgrade(self._state, chat_id, cause, now_ms(self.services))
+        decision = decide_upgrade(self._state, chat_id, cause, now_ms(self.services))
+        self.lanes.hurry()  # Telegram has told the new chat nothing: what waits for the old one's time need not wait
+        return decision
 
     # Commands
 

@@ -36,12 +36,15 @@ class MailingActor(OutboxActor):
             await self.services.journal.settled()
             self._answers = PrivateAnswers(self.context, self.services, self.account_id, self._bot_id, self._person)
             self._sending = Sending(self, self._bot_id)
+            await self._sending.waits.recall()
             await self.open_outbox()
 
     async def handle_entry(self, entry: InboxEntry) -> None:
         if entry.source != "amojo":
             raise Permanent(f"a mailing knows no source {entry.source}")
-        await self.finish(entry, await self._answers.decide(entry))
+        decision = await self._answers.decide(entry)
+        await self.finish(entry, decision)
+        await self._sending.waits.announce(decision)
 
     async def deliver(self, body: Body, delivery: Delivery) -> Outcome:
         match body:

@@ -4,7 +4,7 @@ The Bot API has no key by which a repeated send could be told from a new one. So
 before it begins; a row that was begun in an earlier life, or whose connection broke after writing, is of unknown
 outcome: it is not repeated. What certainly did not happen (no connection, 429) is taken back, and the row may be
 carried out as if it had never been begun. Several rows that one call carries (an album) are begun together and taken
-back together.
+back together. How long Telegram makes a chat wait is the matter of ``waits``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from typing import TypeVar
 
 from dealgram.actors.outbox import DONE, OutboxActor, Outcome
 from dealgram.actors.registry import BotInfo
-from dealgram.gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, ServiceFailed, Unauthorised
+from dealgram.actors.waits import Waits
+from dealgram.gateways.errors import (
+    GatewayError,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    ServiceFailed,
+    Unauthorised,
+)
 from dealgram.gateways.telegram import BotCalls, ChatMigrated
 from dealgram.persistence.entries import Delivery
 
@@ -28,6 +37,8 @@ class Once:
         self._actor = actor
         self._services = actor.services
         self._bot_id = bot_id
+        self.waits = Waits(actor, bot_id)
+        """The chats that this actor may not write to for now."""
 
     async def send(
         self,
@@ -37,8 +48,9 @@ class Once:
         bot: BotInfo,
         *,
         in_background: bool = False,
+        count: int = 1,
     ) -> T:
-        """Make one sending call that carries ``deliveries``, within Telegram's limits.
+        """Make one sending call that carries ``deliveries``, as ``count`` messages within Telegram's limits.
 
         Raises:
             OutcomeUnknown: the call was begun, now or in an earlier life, and nobody knows how it ended.
@@ -49,8 +61,13 @@ class Once:
         if any(delivery.started_at is not None for delivery in deliveries):
             raise OutcomeUnknown("this send was begun before, and how it ended is not known", service="telegram")
         # Waiting for Telegram's limits or for the database is no sign of a stuck delivery, however long it takes.
-        with self._actor.context.dependency("Telegram's limits"):
-            await self._services.limits.acquire(self._bot_id, chat_id, background=in_background)
+        try:
+            with self._actor.context.dependency("Telegram's limits"):
+                await self._services.limits.acquire(self._bot_id, chat_id, background=in_background, count=count)
+        except RateLimited:
+            await self.waits.met(chat_id, _lane(deliveries))
+            raise
+        self.waits.passed(chat_id)
         await self._begin(deliveries)
         try:
             return await call(self._services.telegram.bot(bot.token))
@@ -59,18 +76,24 @@ class Once:
         except (NotSent, ServiceFailed, ChatMigrated) as error:
             # Telegram answers 5xx while it restarts, before any work (telegram-facts §1.8).
             await self._take_back(deliveries)
-            self._note_wait(error, chat_id)
+            await self._note_wait(error, chat_id, _lane(deliveries))
             raise
 
     async def repeat(self, bot: BotInfo, chat_id: int | None, call: Callable[[BotCalls], Awaitable[object]]) -> Outcome:
-        """Make a call that does no harm when it is made twice; it needs no begin. A refusal ends the row quietly."""
+        """Make a call that does no harm when it is made twice; it needs no begin. A refusal ends the row quietly.
+
+        Raises:
+            NotSent, ServiceFailed: it was not made, for one because the chat is parked.
+        """
+        if chat_id is not None and (left_s := self.waits.left_s(chat_id)) > 0:
+            raise RateLimited("the chat is parked", service="telegram", retry_after_s=left_s)
         try:
             await call(self._services.telegram.bot(bot.token))
         except (Refused, Unauthorised) as error:
             return Outcome(error=str(error))
         except (NotSent, ServiceFailed) as error:
             if chat_id is not None:
-                self._note_wait(error, chat_id)
+                await self._note_wait(error, chat_id, None)
             raise
         return DONE
 
@@ -89,7 +112,11 @@ class Once:
         for delivery in deliveries:
             await self._actor.take_back(delivery)
 
-    def _note_wait(self, error: GatewayError, chat_id: int) -> None:
+    async def _note_wait(self, error: GatewayError, chat_id: int, lane: str | None) -> None:
         wait_s = getattr(error, "retry_after_s", None)
         if wait_s:
-            self._services.limits.pause(self._bot_id, chat_id, wait_s)
+            await self.waits.heard(chat_id, wait_s, lane)
+
+
+def _lane(deliveries: Sequence[Delivery]) -> str | None:
+    return deliveries[0].lane if deliveries else None

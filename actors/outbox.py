@@ -267,7 +267,8 @@ class OutboxActor(Actor, ABC):
                 return
             async with self._order:
                 for delivery in await self.services.journal.commit(commit):
-                    self.lanes.put(delivery.lane, delivery)
+                    if not delivery.is_ended:  # by an earlier life that made the same decision
+                        self.lanes.put(delivery.lane, delivery)
 
     @property
     def lanes(self) -> Lanes[Delivery]:

@@ -32,6 +32,7 @@ class Sending:
 
     def __init__(self, actor: OutboxActor, bot_id: int) -> None:
         self._once = Once(actor, bot_id)
+        self.waits = self._once.waits
         self._services = actor.services
         self._account_id = actor.account_id
         self._bot_id = bot_id

@@ -15,7 +15,7 @@ from dealgram.actors.media_links import MediaLinks
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
-from dealgram.gateways.amojo import AmojoClient
+from dealgram.gateways.amojo import AmoFiles, AmojoClient
 from dealgram.gateways.gates import Gates
 from dealgram.gateways.telegram import FileLimits, TelegramGateway, TelegramLimits
 from dealgram.persistence.database import Database
@@ -105,6 +105,8 @@ class Services:
     groups: GroupDirectory
     telegram: TelegramGateway
     limits: TelegramLimits
+    attachments: AmoFiles
+    """Fetches what managers attach."""
     file_limits: FileLimits
     """How large files may be, both ways."""
     gates: Gates
@@ -123,6 +125,8 @@ class Services:
     """Makes the addresses under which amoCRM fetches files of messages from us: `MediaLinks.file_url`."""
     place: Place
     repair: RepairLimits = RepairLimits()
+    time_zone: dt.tzinfo = dt.UTC
+    """Of managers whose account names none."""
 
     @property
     def public_url(self) -> str | None:

@@ -172,6 +172,16 @@ async def set_fields(db: Database, account_id: int, *, telegram_field_id: int, l
     )
 
 
+async def set_time_zone(db: Database, account_id: int, time_zone: str | None) -> None:
+    """The time zone of the account's managers."""
+    await db.execute(
+        "UPDATE accounts SET time_zone = $2, updated_at = now()"
+        " WHERE account_id = $1 AND time_zone IS DISTINCT FROM $2",
+        account_id,
+        time_zone,
+    )
+
+
 async def change_settings(db: Database, account_id: int, changes: Mapping[str, Any]) -> bool:
     """Change some settings and keep the others; False if there is no such account."""
     changed = await db.fetchval(

@@ -247,7 +247,7 @@ async def _insert_deliveries(connection: Connection, operations: Sequence[Operat
         )
 
 
-DELIVERY_COLUMNS = "id, account_id, address_kind, address_key, lane, kind, body, attempts, created_at, started_at"
+DELIVERY_COLUMNS = "id, account_id, address_kind, address_key, lane, kind, body, attempts, created_at, started_at, state"
 
 
 def delivery_of(record: Any) -> Delivery:
@@ -260,6 +260,7 @@ def delivery_of(record: Any) -> Delivery:
         kind=record["kind"],
         body=record["body"],
         attempts=record["attempts"],
+        is_ended=record["state"] != "pending",
         created_at=record["created_at"],
         started_at=record["started_at"],
     )

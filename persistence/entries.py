@@ -49,7 +49,8 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """An outbox row. ``started_at`` is set while a call that must not be repeated blindly may have been made."""
+    """An outbox row. ``started_at`` is set while a call that must not be repeated blindly may have been made;
+    ``is_ended``: it was carried out or given up before, and only a repeated decision names it again."""
 
     id: int
     account_id: int
@@ -60,6 +61,7 @@ class Delivery:
     attempts: int
     created_at: datetime
     started_at: datetime | None
+    is_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

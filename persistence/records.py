@@ -26,7 +26,8 @@ class Account(Row):
     ``api_domain`` names the account's cluster, where its address can be asked for after it moved. ``hook_key`` is the
     unguessable end of the address that CRM webhooks of this account come to. ``trouble`` is what amoCRM refuses the
     account for at the moment (see `gateways.gate`), None when all is well. ``telegram_field_id`` and ``link_field_id``
-    are the contact fields of the Telegram ID and of the link to the person's profile.
+    are the contact fields of the Telegram ID and of the link to the person's profile. ``time_zone`` is that of its
+    managers by its name in the world's time zone database, None while it is not known.
     """
 
     account_id: int
@@ -53,6 +54,7 @@ class Account(Row):
     reauthorise_since: datetime | None = None
     uninstalled_at: datetime | None = None
     link_field_id: int | None = None
+    time_zone: str | None = None
 
 
 @stored("installations", key=("install_key",), created_at=CREATED, updated_at=TOUCHED)

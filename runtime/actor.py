@@ -102,6 +102,10 @@ class ActorContext:
         """While inside, the handler (or lane item) waits for `name`: its limits stand still, health shows the name."""
         return self._incarnation.dependency(name)
 
+    def show_waiting(self, name: str | None) -> None:
+        """Health shows that the actor waits for `name` until it is told None. For waits that no task waits out."""
+        self._incarnation.shown_waiting = name
+
     def lanes(
         self,
         *,

@@ -375,7 +375,9 @@ class Cell:
             last_error_at=self._last_error_at,
             last_activity_at=wall - (now - self._last_activity),
             handling_s=watch.handling_s(now) if watch is not None else None,
-            waiting_for=(watch.waiting_for if watch is not None else None) or self._waiting_for,
+            waiting_for=(watch.waiting_for if watch is not None else None)
+            or self._waiting_for
+            or (instance.shown_waiting if instance is not None else None),
             activations=self._activations,
         )
 

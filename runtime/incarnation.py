@@ -52,6 +52,7 @@ class Incarnation:
         "cell",
         "in_hand",
         "services",
+        "shown_waiting",
         "started_at",
         "ticket",
         "trouble",
@@ -68,6 +69,7 @@ class Incarnation:
         self.ticket: Ticket | None = None  # held while activating
         self.trouble: Trouble | None = None  # what it crashed of
         self.in_hand: object | None = None
+        self.shown_waiting: str | None = None  # what the actor itself says that it waits for
         self._opened: list[AnyLanes] | None = None
         self._nursery: trio.Nursery | None = None  # open while lanes need it
         self._waits = 0  # Transient failures in a row

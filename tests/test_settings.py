@@ -88,6 +88,8 @@ def test_the_example_file_names_every_setting_and_is_valid(monkeypatch):
     [
         ("PORT", "abc", "not 'abc'"),
         ("PORT", "65536", "65535"),
+        ("TIME_ZONE", "Moscow", "Europe/Moscow"),
+        ("TIME_ZONE", "../etc/passwd", "Europe/Moscow"),
         ("PORT", "-1", "0"),
         ("INTAKE", "carrier pigeon", "'polling' or 'webhook'"),
         ("LOG_LEVEL", "loud", "'debug'"),

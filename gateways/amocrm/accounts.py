@@ -10,6 +10,14 @@ from dealgram.gateways.amocrm.session import Session
 from dealgram.gateways.lenient import Int64
 
 
+class _Datetime(msgspec.Struct, frozen=True, kw_only=True):
+    timezone: str | None = None
+
+
+class _AboutAccount(msgspec.Struct, frozen=True, kw_only=True):
+    datetime_settings: _Datetime | None = None
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The account. `amojo_id` is what the Chats API knows it by (only `with=amojo_id`)."""
 
@@ -22,6 +30,13 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     is_api_filter_enabled: bool | None = None
     is_technical_account: bool = False
     current_user_id: Int64 | None = None
+    embedded: _AboutAccount = msgspec.field(name="_embedded", default_factory=_AboutAccount)
+
+    @property
+    def time_zone(self) -> str | None:
+        """The name of the account's time zone (only `with=datetime_settings`)."""
+        settings = self.embedded.datetime_settings
+        return settings.timezone if settings is not None else None
 
 
 class UserRights(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,3 +75,6 @@ CREATE TABLE pauses (
     PRIMARY KEY (account_id, bot_id, chat_id)
 );
 CREATE INDEX pauses_until ON pauses (until);
+
+-- The time zone of the account's managers, as amoCRM names it (null: not known).
+ALTER TABLE accounts ADD COLUMN time_zone text;

@@ -50,6 +50,7 @@ class SimAccount:
         self.created_at = now
         self.is_paid = True
         self.is_technical = False
+        self.time_zone = "Europe/Moscow"
         self.is_installed = False
         self.is_connected = False
         self.channel_title = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dealgram.sandbox.amocrm.answers import NO_CONTENT, Answer, hal
 from dealgram.sandbox.amocrm.records import SimPipeline, SimStatus, SimUser
@@ -60,13 +62,19 @@ def _account(call: RestCall) -> Answer:
             "date_pattern": "d.m.Y H:i",
             "short_date_pattern": "d.m.Y",
             "short_time_pattern": "H:i",
-            "timezone": "Europe/Moscow",
-            "timezone_offset": "+03:00",
+            "timezone": account.time_zone,
+            "timezone_offset": _offset(account.time_zone, call.world.now()),
         },
     }
     body |= {"_links": call.href("account")}
     body["_embedded"] = {name: value for name, value in embedded.items() if call.wants(name)}
     return hal(body)
+
+
+def _offset(time_zone: str, at_s: float) -> str:
+    """«+03:00»: how far a time zone is from UTC now."""
+    shown = datetime.fromtimestamp(at_s, UTC).astimezone(ZoneInfo(time_zone)).strftime("%z")
+    return f"{shown[:3]}:{shown[3:]}"
 
 
 def _show_user(call: RestCall, user: SimUser) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 from dealgram.actors.avatars import Avatars
 from dealgram.actors.group_directory import GroupDirectory
@@ -98,6 +99,7 @@ async def open_services(
             groups=GroupDirectory(db, journal),
             telegram=gateways.telegram,
             limits=TelegramLimits(limits or LimitSettings()),
+            attachments=gateways.attachments,
             file_limits=gateways.file_limits,
             gates=gateways.gates,
             amojo=gateways.amojo,
@@ -115,4 +117,5 @@ async def open_services(
             client=gateways.client,
             hosts=AmoHosts(settings.amocrm_domains),
             place=place,
+            time_zone=ZoneInfo(settings.time_zone),
         )

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -108,6 +109,10 @@ class Settings(BaseSettings):
     amojo_rate_per_s: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
         None,
         description="Requests a second to one account's chats; amoCRM names no limit, so there is none by default.",
+    )
+
+    time_zone: str = Field(
+        "Europe/Moscow", description="Time zone of managers whose amoCRM account names none, e.g. Asia/Yekaterinburg."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
@@ -254,6 +259,15 @@ class Settings(BaseSettings):
             raise ValueError("must be an address that starts with https:// or http://")
         if parts.query or parts.fragment or parts.username or parts.password:
             raise ValueError("must be an address without a query, a fragment, a user or a password")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("must be a time zone's name such as Europe/Moscow") from None
         return value
 
     @field_validator("ops_token")

@@ -39,6 +39,7 @@ class Stage:
     service: Service | None = None
     account: Account | None = None
     gate_policy: GatePolicy | None = None
+    limits: LimitSettings = UNLIMITED
 
     @property
     def telegram(self):
@@ -215,7 +216,7 @@ def base_settings(tmp_path, database_url: str) -> Settings:
 
 
 def _open(stage: Stage) -> AbstractAsyncContextManager[Service]:
-    return open_service(stage.settings, limits=UNLIMITED, gate_policy=stage.gate_policy)
+    return open_service(stage.settings, limits=stage.limits, gate_policy=stage.gate_policy)
 
 
 @asynccontextmanager
