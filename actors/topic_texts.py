@@ -124,8 +124,8 @@ def unlinked_line(title: str, topic: str | None) -> str:
 
 
 def gone_line(topic: str) -> str:
-    """What stands above an answer that goes to the General topic, since its own was deleted."""
-    return f"🗂 Тема {_name(topic)} удалена"
+    """What stands above an answer that goes to the General topic, since its own is no more."""
+    return f"🗂 Темы {_name(topic)} больше нет"
 
 
 def _name(topic: str) -> str:

@@ -351,7 +351,7 @@ async def test_an_answer_to_a_deleted_topic_goes_to_general_once_and_says_so(for
     assert await forum.answer(world.cafe, "Да, смотрите", world.igor) == "delivered"
     (sent,) = forum.play.said("Да, смотрите")
     assert "message_thread_id" not in sent
-    assert sent["text"] == "🗂 Тема «Дизайн» удалена\nДа, смотрите"
+    assert sent["text"] == "🗂 Темы «Дизайн» больше нет\nДа, смотрите"
     # From now on the conversation is known to be in General.
     assert await forum.answer(world.cafe, "Видите?", world.igor) == "delivered"
     assert [one["text"] for one in forum.play.said("Видите?")] == ["Видите?"]
@@ -364,6 +364,21 @@ async def test_an_answer_of_a_deal_whose_only_topic_was_deleted_is_refused_in_pl
     stage.telegram.delete_topic(forum.play.chat, forum.design)
     assert await forum.answer(world.office, "Есть кто?") == topic_texts.LINKED_TOPIC_GONE
     assert forum.play.said("Есть кто?") == []
+    await finish(forum)
+
+
+async def test_a_group_that_has_topics_no_more_is_one_place_again(forum):
+    world, stage = forum.world, forum.stage
+    await forum.link_group(world.cafe)
+    await forum.link_topic(world.office, forum.design)
+    await forum.words(world.igor, "Где макет?", forum.layout, world.cafe)
+    stage.telegram.unmake_forum(forum.play.chat)
+    await forum.words(world.igor, "Просто вопрос", None, world.cafe)
+    assert "Просто вопрос" in lines(forum, world.cafe)
+    assert await forum.answer(world.cafe, "Просто ответ", world.igor) == "delivered"
+    assert forum.threads("Просто ответ") == [None]
+    assert await forum.answer(world.office, "Макет готов") == "delivered"
+    assert forum.threads("Макет готов") == [None]
     await finish(forum)
 
 
