@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dealgram.actors.group_state import DIALOG_LIFE_S, GroupState
-from dealgram.persistence.records import ChatAlias, Group, Link, Participant
+from dealgram.actors.topics import TopicHeard
+from dealgram.persistence.records import ChatAlias, Group, Link, Participant, Topic, TopicPerson
 
 ROW = Group(group_id=1, account_id=2, bot_id=3, chat_id=-100, title="Кофейня")
 
@@ -89,6 +90,8 @@ class Remembering(RuleBasedStateMachine):
 
     DEALS = st.integers(1, 4)
     PEOPLE = st.integers(1, 3)
+    THREADS = st.sampled_from([None, 1, 20, 30])
+    NAMES = st.sampled_from(["", "Дизайн", "Оплата"])
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +100,8 @@ class Remembering(RuleBasedStateMachine):
         self.row = ROW
         self.links: dict[int, Link] = {}
         self.people: dict[int, Participant] = {}
+        self.topics: dict[int, Topic] = {}
+        self.writers: set[TopicPerson] = set()
 
     def keep(self, rows) -> None:
         for row in rows:
@@ -109,11 +114,21 @@ class Remembering(RuleBasedStateMachine):
                     self.links[row.deal_id] = row
                 case Participant():
                     self.people[row.user_id] = row
+                case Topic():
+                    self.topics[row.thread_id] = row
+                case TopicPerson():
+                    assert row not in self.writers
+                    self.writers.add(row)
 
-    @rule(deal=DEALS)
-    def link(self, deal) -> None:
+    @rule(deal=DEALS, thread=THREADS)
+    def link(self, deal, thread) -> None:
         if not self.state.is_linked(deal):
-            self.keep(self.state.link(deal, f"Сделка {deal}", 1))
+            self.keep(self.state.link(deal, f"Сделка {deal}", 1, thread=thread))
+
+    @rule(thread=THREADS, user=PEOPLE, first=NAMES, name=NAMES, closed=st.none() | st.booleans())
+    def hear(self, thread, user, first, name, closed) -> None:
+        self.keep(self.state.topics.hear(thread, TopicHeard(name=name, first_name=first, is_closed=closed)))
+        self.keep(self.state.topics.saw(thread, user))
 
     @rule(deal=DEALS)
     def unlink(self, deal) -> None:
@@ -124,9 +139,9 @@ class Remembering(RuleBasedStateMachine):
     def see(self, user, present) -> None:
         self.keep(self.state.saw(user, f"Человек {user}", None, present=present))
 
-    @rule(user=PEOPLE)
-    def ask(self, user) -> None:
-        self.keep(self.state.open_dialog(user, self.now))
+    @rule(user=PEOPLE, thread=THREADS, topic=THREADS)
+    def ask(self, user, thread, topic) -> None:
+        self.keep(self.state.open_dialog(user, self.now, thread=thread, topic=topic))
 
     @rule(user=PEOPLE, question=st.integers(1, 99))
     def asked(self, user, question) -> None:
@@ -151,11 +166,14 @@ class Remembering(RuleBasedStateMachine):
     @invariant()
     def a_new_life_knows_the_same(self) -> None:
         linked = [link for link in self.links.values() if link.status == "linked"]
-        again = GroupState.of(self.row, linked, self.people.values())
+        again = GroupState.of(self.row, linked, self.people.values(), self.topics.values(), self.writers)
         assert again.row == self.state.row
         assert again.deals == self.state.deals
         assert again.participants == self.state.participants
         assert again.dialogs(self.now) == self.state.dialogs(self.now)
+        assert again.topics == self.state.topics
+        for thread in (None, 1, 20, 30):
+            assert again.deals_of(thread) == self.state.deals_of(thread)
 
 
 TestRemembering = Remembering.TestCase
