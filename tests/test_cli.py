@@ -197,6 +197,20 @@ def test_a_deal_that_is_not_there_is_refused_in_one_sentence(desk, service):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_topic_is_linked_only_where_that_is_switched_on_and_the_topic_is_known(desk, service):
+    group = re.search(r"│\s*(\d+)\s*│\s*Кофейня", desk.run("group", "list").stdout)
+    account = re.search(r"│\s*(\d+)\s*│", desk.run("account", "list").stdout)
+    assert group is not None
+    assert account is not None
+    assert "topic" in desk.run("group", "topics", group[1]).stdout
+    refused = desk.run("link", "add", group[1], "20001", "--topic", "77")
+    assert (refused.returncode, "выключено" in refused.stderr) == (1, True)
+    assert desk.run("account", "set", account[1], "--topic-links", "yes").returncode == 0
+    refused = desk.run("link", "add", group[1], "20001", "--topic", "77")
+    assert (refused.returncode, "не знает такой темы" in refused.stderr) == (1, True)
+    assert "20001" not in desk.run("group", "list").stdout
+
+
 def test_unknown_things_are_refused_and_change_nothing(desk, service):
     for arguments in (
         ("link", "add", "424242", "1"),

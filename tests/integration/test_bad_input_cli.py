@@ -160,6 +160,8 @@ MISTAKES: list[tuple[str, ...]] = [
     ("link", "add", HUGE, "1"),
     ("link", "add", "1", HUGE),
     ("link", "add", "1", "0"),
+    ("link", "add", "1", "1", "--topic", "0"),
+    ("group", "topics", "777"),
     ("link", "remove", "777", "1"),
     ("deadletters", "show", "777"),
     ("deadletters", "show", HUGE),
