@@ -299,6 +299,8 @@ def _react(world: World, account: SimAccount, request: RawRequest, parts: list[s
     else:
         message.reactions.pop(who, None)
     world.changed(account, message)
+    if world.reacted is not None:
+        world.reacted(account, message, who, body["emoji"] if body["type"] == "react" else None)
     return _EMPTY
 
 

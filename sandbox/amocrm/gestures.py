@@ -49,6 +49,20 @@ def react(
     else:
         message.reactions[ref_id] = emoji
     world.changed(account, message)
+    _tell(world, hooks, account, message, ref_id, emoji)
+
+
+def imported(
+    world: World, hooks: HookSender, account: SimAccount, message: SimMessage, ref_id: str, emoji: str | None
+) -> None:
+    """A reaction that the integration put on in a user's name comes back as a hook, if the switch says so."""
+    if world.switches.user_import_hook and ref_id in account.users_by_amojo:
+        _tell(world, hooks, account, message, ref_id, emoji)
+
+
+def _tell(
+    world: World, hooks: HookSender, account: SimAccount, message: SimMessage, ref_id: str, emoji: str | None
+) -> None:
     chat = message.chat
     reaction: dict[str, Any] = {
         "user": {"id": ref_id},

@@ -20,6 +20,7 @@ from quart_trio import QuartTrio
 from dealgram.sandbox.amocrm import (
     amojo,
     consent,
+    gestures,
     messages,
     oauth,
     outgoing,
@@ -97,6 +98,7 @@ class AmoSimulator(People, ChatHands, Installations):
         self.faults = FaultPlan()
         self._sender = HookSender(self.world, hook_url)
         self.world.imported = partial(outgoing.imported, self.world, self._sender)
+        self.world.reacted = partial(gestures.imported, self.world, self._sender)
         self._calls = ServerCalls(self.world)
         self._message_cap = message_cap
         self._router = rest.Router(

@@ -46,7 +46,7 @@ class Switches:
     outgoing_unsorted: bool = False  # point 20: may a non-silent import by a manager make an unsorted
     chat_rate_per_s: float | None = None  # point 21
     sender_renames_contact: bool = False  # point 23
-    user_import_hook: bool = False  # section 22: does an import in a user's name come back as a hook
+    user_import_hook: bool = False  # section 22: does what is done in a user's name come back as a hook
     participant_id: Literal["required", "id_or_ref"] = "required"  # section 6: `ref_id` alone is enough in practice
     connect_all_required: bool = False  # section 6: "all fields are required" against "optional" beside each
     unknown_quote: Literal["refuse", "ignore"] = "refuse"  # `reply_to` that names no message of the same chat

@@ -94,6 +94,8 @@ class World:
     chat_pace: Pace = field(default_factory=Pace)
     imported: Callable[[SimAccount, SimMessage], None] | None = None
     """Told of every new message that the integration imports, if somebody is to hear of it."""
+    reacted: Callable[[SimAccount, SimMessage, str, str | None], None] | None = None
+    """The same for reactions: whose, and which."""
     downloads: Downloads = field(default_factory=Downloads)
     pictures: Shelf = field(default_factory=lambda: Shelf(PICTURES_KEPT))
     """Participants' pictures by their address."""
