@@ -37,7 +37,8 @@ PASSED_PATIENCE_S = 3.0
 UNKNOWN_PATIENCE_S = 60.0
 """How long amoCRM may not know a message that it has accepted."""
 
-_ECHO_S = 60.0
+ECHO_S = 5.0
+"""How long after our own call a hook that says the same is taken for its echo."""
 _ECHOES_REMEMBERED = 256
 _CUSTOM_REMEMBERED = 256
 
@@ -105,7 +106,7 @@ class ReactionPosting:
         self._scope = scope
         self._custom: OrderedDict[str, str] = OrderedDict()
         # In whose name we reacted lately: amoCRM promises nowhere that it tells us nothing of it (amoCRM contract §22).
-        self._sent: deque[tuple[float, tuple[str, str, str | None]]] = deque(maxlen=_ECHOES_REMEMBERED)
+        self._sent: deque[tuple[float, tuple[str, str, str, str | None]]] = deque(maxlen=_ECHOES_REMEMBERED)
 
     async def spread(self, body: SpreadReaction, delivery: Delivery) -> Outcome:
         """Find out where a message stands, and bring a reaction to it there."""
@@ -178,12 +179,13 @@ class ReactionPosting:
             log.warning("a reaction was let go: amoCRM does not know its message", conversation=body.conversation)
             return Outcome(error="amoCRM does not know the message")
 
-    def is_echo(self, conversation: str, manager: str, emoji: str | None) -> bool:
-        """Whether a manager's reaction that amoCRM tells of is one that we made in their name a moment ago."""
+    def is_echo(self, conversation: str, message: str, manager: str, emoji: str | None) -> bool:
+        """Whether a manager's reaction that amoCRM tells of is one that we made in their name a moment ago. ``message``
+        is its id in amoCRM."""
         now = self._services.now().timestamp()
         for made in self._sent:
             at, what = made
-            if what == (conversation, manager, emoji) and now - at < _ECHO_S:
+            if what == (conversation, message, manager, emoji) and now - at < ECHO_S:
                 self._sent.remove(made)
                 return True
         return False
@@ -216,7 +218,8 @@ class ReactionPosting:
     async def _react(self, body: ReactInCard, amo_id: str | None, emoji: str | None) -> None:
         if body.manager:
             user = ChatUser(id=manager_id(body.manager), ref_id=body.manager)
-            self._sent.append((self._services.now().timestamp(), (body.conversation, body.manager, emoji)))
+            made = (body.conversation, amo_id or "", body.manager, emoji)
+            self._sent.append((self._services.now().timestamp(), made))
         else:
             assert body.author is not None, "somebody reacts"
             user = ChatUser(id=self._scope.participant(body.author, body.conversation))

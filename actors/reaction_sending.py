@@ -12,7 +12,7 @@ import structlog
 from dealgram.actors import gesture_texts
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction
 from dealgram.actors.outbox import NewBody, OutboxActor, Outcome
-from dealgram.actors.reaction_changes import is_late, standing
+from dealgram.actors.reaction_changes import is_late, line_time_ms, standing
 from dealgram.actors.reaction_emoji import for_telegram
 from dealgram.actors.reaction_posting import (
     UNSEEN_PATIENCE_S,
@@ -140,7 +140,7 @@ class ReactionSending:
                     manager=body.manager,
                     chat_id=body.chat_id,
                     message_id=body.message_id,
-                    at_ms=body.at_s * 1000,
+                    at_ms=line_time_ms(body.at_s),
                 ),
             )
             for place in places
@@ -154,7 +154,7 @@ class ReactionSending:
             body.conversation,
             gesture_texts.not_shown_line(body.manager_name, body.emoji or "", said, refusal),
             key=line_key(body.chat_id, body.message_id, body.manager, body.emoji, refusal),
-            at_ms=body.at_s * 1000,
+            at_ms=line_time_ms(body.at_s),
             chat_id=body.chat_id,
             message_id=body.message_id,
         )

@@ -14,7 +14,7 @@ from dealgram.actors.gesture_bodies import FindReacted, GestureBody, ReactInCard
 from dealgram.actors.incoming import chat_author_id, someone
 from dealgram.actors.names import person_id
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
-from dealgram.actors.reaction_changes import latest
+from dealgram.actors.reaction_changes import latest, line_time_ms
 from dealgram.actors.reaction_posting import ReactionPosting, ReactionScope
 from dealgram.actors.reaction_sending import ReactionSending
 from dealgram.gateways.amojo import ReactionHook, parse_hook
@@ -53,7 +53,7 @@ class Reactions:
             custom_id=shown.custom_emoji_id if shown is not None else "",
             replaces=bool(change.old_reaction),
             amo_user_id=employees.get(author.user_id or 0),
-            at_ms=change.date * 1000,
+            at_ms=line_time_ms(change.date),
         )
         lane = f"reaction-{change.chat.id}-{change.message_id}"
         return Decision(todo=(NewBody(lane=lane, body=body),))
@@ -73,7 +73,7 @@ class Reactions:
             user = await users.by_amojo(self._services.db, self._account_id, manager)
         if user is None:
             return Decision(result="ignored: no manager")
-        if self._posting.is_echo(conversation, manager, hook.emoji):
+        if self._posting.is_echo(conversation, hook.amo_id, manager, hook.emoji):
             return Decision(result="our own")
         body = FindReacted(
             conversation=conversation,
