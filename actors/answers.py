@@ -1,37 +1,33 @@
 """A manager's answer from a deal card, as what goes to Telegram.
 
-Text messages in full; for a message of another kind its caption and a line that says what it is and where it lies, so
-that nothing is silently missing. What a robot says (Salesbot, a mass sending) waits behind what people say: it goes
-through a lane of its own in the background, in order among itself.
+Owns how an answer becomes rows of the outbox: its text in parts that Telegram accepts, its file, its buttons. A text
+that fits stays under its file; a longer one follows it whole, because a text that breaks off under a picture and goes
+on below reads badly. What a robot says (Salesbot, a mass sending) waits behind what people say: it goes through a lane
+of its own in the background, in order among itself.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import msgspec
 
 from dealgram.actors import texts
 from dealgram.actors.answer_buttons import as_lines, lay_out
+from dealgram.actors.answer_quotes import Answered
+from dealgram.actors.attachment_texts import KINDS, REASON_UNKNOWN_KIND, forwarded_text
 from dealgram.actors.bodies import ReportStatus, SendAnswer
+from dealgram.actors.body_parts import AmoFile, Button, FileType
 from dealgram.actors.outbox import NewBody, background
 from dealgram.actors.services import Services
-from dealgram.actors.split_text import TEXT_LIMIT, split_text, utf16_length
+from dealgram.actors.split_text import CAPTION_LIMIT, TEXT_LIMIT, split_text, utf16_length
 from dealgram.gateways.amojo import MessageHook
-from dealgram.persistence import messages, users
+from dealgram.persistence import users
 
 NAME_LIMIT = 64
 
-_ALBUMS_REMEMBERED = 64
-_KINDS = {
-    "picture": "🖼 Изображение",
-    "video": "🎬 Видео",
-    "voice": "🎤 Голосовое сообщение",
-    "audio": "🎵 Аудио",
-    "sticker": "🙂 Стикер",
-    "file": "📎 Файл",
-}
+_GROUPED: frozenset[FileType] = frozenset({"picture", "video", "file", "audio"})
+"""What Telegram shows as an album."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,34 +38,23 @@ class Writer:
     is_person: bool
 
 
-class Albums:
-    """Several attachments of one answer come as several hooks (amoCRM contract §9). A text that each of them repeats
-    is shown once. Memory of the last few only: forgetting shows a text again, it never loses one."""
-
-    def __init__(self) -> None:
-        self._texts: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
-
-    def text_of(self, hook: MessageHook) -> str:
-        """The text of an answer, empty if an earlier hook of the same album said it."""
-        content = hook.content
-        text = content.text.strip()
-        if not content.media_group_id or not text:
-            return text
-        key = (hook.conversation.id, content.media_group_id)
-        said, by = self._texts.setdefault(key, (text, content.id))
-        self._texts.move_to_end(key)
-        if len(self._texts) > _ALBUMS_REMEMBERED:
-            self._texts.popitem(last=False)
-        return "" if content.media and said == text and by != content.id else text
+def file_of(hook: MessageHook) -> AmoFile | None:
+    """What is attached to an answer, or to the message that it forwards."""
+    content = hook.content
+    one = content if content.media else next((one for one in hook.forwarded if one.media), None)
+    if one is None:
+        return None
+    kind: FileType = one.type if one.type in KINDS else "file"  # type: ignore[assignment]  # these are its names
+    return AmoFile(type=kind, url=one.media, name=one.file_name, size=one.file_size or None)
 
 
 def answer_text(hook: MessageHook, text: str | None = None, lines: tuple[str, ...] = ()) -> str:
-    """The whole text of an answer: what was written (``text`` in its place), what was attached, further ``lines``."""
-    content = hook.content
-    parts = [content.text.strip() if text is None else text]
-    if content.media:
-        name = f": {content.file_name}" if content.file_name else ""
-        parts.append(f"{_KINDS.get(content.type, _KINDS['file'])}{name}\n{content.media}")
+    """The whole text of an answer: what was written (``text`` in its place), what was forwarded, further ``lines``."""
+    parts = [hook.content.text.strip() if text is None else text]
+    has_own_file = bool(hook.content.media)
+    for one in hook.forwarded:
+        parts.append(forwarded_text(one, with_file=not has_own_file))
+        has_own_file = has_own_file or bool(one.media)
     parts.append("\n".join(lines))
     return "\n\n".join(part for part in parts if part)
 
@@ -83,17 +68,6 @@ async def read_writer(services: Services, account_id: int, hook: MessageHook) ->
     return Writer(name=hook.sender.name or texts.MANAGER, is_person=False)
 
 
-async def replied_message(services: Services, account_id: int, hook: MessageHook, chat_id: int) -> int | None:
-    """The Telegram message that the manager answers, if it stands in the chat the answer goes to."""
-    quoted = hook.quoted
-    if quoted is None:
-        return None
-    found = await messages.by_amo(services.db, account_id, quoted.id) if quoted.id else None
-    if found is None and quoted.msgid and hook.conversation.client_id:
-        found = await messages.by_msgid(services.db, account_id, hook.conversation.client_id, quoted.msgid)
-    return found.message_id if found is not None and found.chat_id == chat_id else None
-
-
 def shown_name(name: str) -> str:
     """A name as it can stand before a text: one line, printable, of a sensible length; maybe empty."""
     return texts.short("".join(char if char.isprintable() else " " for char in name), NAME_LIMIT)
@@ -105,25 +79,28 @@ def send_answer(
     chat_id: int,
     lane: str,
     writer: Writer,
-    reply_to_message_id: int | None,
+    answered: Answered | None = None,
     deals: tuple[int, ...] = (),
     named: bool = False,
     text: str | None = None,
 ) -> tuple[NewBody, ...]:
-    """The rows that carry an answer to a chat, one per part of a long text; an empty answer is reported as such.
+    """The rows that carry an answer to a chat, one per message that it becomes; an empty answer is reported as such.
 
     Args:
+        answered: what the answer answers.
         named: the writer's name stands before the text, if it is a person's.
-        text: what was written, if not all of it is to be shown (see :class:`Albums`).
+        text: what was written, if not all of it is to be shown (see `albums.AlbumTexts`).
     """
     conversation = hook.conversation.client_id or ""
     laid = lay_out(hook.buttons, conversation)
-    whole = answer_text(hook, text, laid.lines) or (texts.CHOOSE if laid.rows else "")
     name = shown_name(writer.name) if named and writer.is_person else ""
-    parts = split_text(whole, first_limit=TEXT_LIMIT - utf16_length(name_prefix(name)))
-    if not parts:
-        return (refuse(hook.content.id, texts.REASON_EMPTY),)
+    answered = answered or Answered()
+    pieces = _pieces(hook, answer_text(hook, text, laid.lines), _first_room(name, answered.line), laid.rows)
+    if not pieces:
+        known = hook.content.type == "text" or hook.content.type in KINDS
+        return (refuse(hook.content.id, texts.REASON_EMPTY if known else REASON_UNKNOWN_KIND),)
     template = hook.content.template
+    speaks = next((number for number, piece in enumerate(pieces, 1) if not piece.is_sticker), 1)
     return tuple(
         NewBody(
             lane=lane if writer.is_person else background(lane),
@@ -131,42 +108,96 @@ def send_answer(
                 chat_id=chat_id,
                 conversation=conversation,
                 amo_id=hook.content.id,
-                text=part,
+                text=piece.text,
                 sent_at_ms=hook.sent_at_ms,
                 manager=hook.sender.id or "",
                 manager_name=writer.name,
-                reply_to_message_id=reply_to_message_id if number == 1 else None,
+                reply_to_message_id=answered.message_id if number == speaks else None,
                 part=number,
-                parts=len(parts),
+                parts=len(pieces),
                 deals=deals,
-                shown_name=name if number == 1 else "",
-                buttons=laid.rows if number == len(parts) else (),
+                shown_name=name if number == speaks else "",
+                buttons=laid.rows if number == len(pieces) else (),
                 template=template.external_id if template is not None else None,
                 background=not writer.is_person,
+                media=piece.file,
+                album=piece.album,
+                quote=answered.quote if number == speaks else "",
+                quoted=answered.line if number == speaks else "",
+                answered=answered.amo_id if number == speaks else "",
             ),
         )
-        for number, part in enumerate(parts, 1)
+        for number, piece in enumerate(pieces, 1)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """One message that an answer becomes."""
+
+    text: str = ""
+    file: AmoFile | None = None
+    album: str = ""
+
+    @property
+    def is_sticker(self) -> bool:
+        return self.file is not None and self.file.type == "sticker"
+
+
+def _pieces(hook: MessageHook, whole: str, taken: int, buttons: tuple[tuple[Button, ...], ...]) -> tuple[_Piece, ...]:
+    """The messages of an answer. ``taken``: the room that what stands before the text takes in the first of them."""
+    file = file_of(hook)
+    if file is None:
+        whole = whole or (texts.CHOOSE if buttons else "")
+        return tuple(_Piece(text=part) for part in split_text(whole, first_limit=TEXT_LIMIT - taken))
+    album = (hook.content.media_group_id or "") if file.type in _GROUPED else ""
+    fits = utf16_length(whole) <= CAPTION_LIMIT - taken and not (album and buttons)
+    if not whole and album and buttons:
+        whole = texts.CHOOSE  # an album has no buttons of its own
+    if not whole or (fits and file.type != "sticker"):
+        return (_Piece(text=whole, file=file, album=album),)
+    first = TEXT_LIMIT - taken if file.type == "sticker" else TEXT_LIMIT
+    return (
+        _Piece(file=file, album=album),
+        *(_Piece(text=part) for part in split_text(whole, first_limit=first)),
+    )
+
+
+def _first_room(name: str, line: str) -> int:
+    """What the name and a line about what is answered may take of the first message."""
+    return utf16_length(name_prefix(name)) + (utf16_length(line) + 1 if line else 0)
 
 
 def answer_parts_again(body: SendAnswer, lane: str) -> tuple[NewBody, ...]:
     """The rows for the last part of an answer whose buttons Telegram refused: they stand in the text instead."""
-    whole = "\n\n".join((body.text, "\n".join(as_lines(body.buttons))))
-    parts = split_text(whole, first_limit=TEXT_LIMIT - utf16_length(name_prefix(body.shown_name)))
+    lines = "\n".join(as_lines(body.buttons))
+    whole = "\n\n".join(part for part in (body.text, lines) if part)
+    taken = _first_room(body.shown_name, body.quoted)
+    pieces: list[tuple[str, AmoFile | None]] = []
+    if body.media is not None and utf16_length(whole) <= CAPTION_LIMIT - taken and body.media.type != "sticker":
+        pieces = [(whole, body.media)]
+    elif body.media is not None:
+        pieces = [(body.text, body.media), *((part, None) for part in split_text(lines))]
+    else:
+        pieces = [(part, None) for part in split_text(whole, first_limit=TEXT_LIMIT - taken)]
     return tuple(
         NewBody(
             lane=lane,
             body=msgspec.structs.replace(
                 body,
-                text=part,
+                text=text,
+                media=file,
                 buttons=(),
                 part=body.part + index,
-                parts=body.part - 1 + len(parts),
+                parts=body.part - 1 + len(pieces),
                 shown_name=body.shown_name if index == 0 else "",
                 reply_to_message_id=body.reply_to_message_id if index == 0 else None,
+                quote=body.quote if index == 0 else "",
+                quoted=body.quoted if index == 0 else "",
+                answered=body.answered if index == 0 else "",
             ),
         )
-        for index, part in enumerate(parts)
+        for index, (text, file) in enumerate(pieces)
     )
 
 

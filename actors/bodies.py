@@ -229,6 +229,8 @@ class SendAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     """The stretch of the answered message that is quoted; empty for all of it."""
     quoted: str = ""
     """A line that says what is answered, for when Telegram does not know the answered message (any more)."""
+    answered: str = ""
+    """amoCRM's id of an answered message that was not known in the chat when the answer was decided on."""
     thread: int | None = None
     """The forum topic that the answer goes to."""
 

@@ -7,9 +7,11 @@ everything and changes nothing.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from dealgram.actors.body_parts import FileType
 from dealgram.actors.image_size import image_size
@@ -57,6 +59,7 @@ MIMES = {
     "tgs": "application/x-tgsticker",
     "pdf": "application/pdf",
 }
+_MARK = re.compile(r"^[A-Za-z0-9]{5}_(?=.)")  # amoCRM's own, before the name
 _ENDINGS = {"jpeg": "jpg", "opus": "ogg"}
 
 
@@ -94,6 +97,13 @@ _STEMS = {
     Kind.AUDIO: "audio",
     Kind.VOICE: "voice",
 }
+
+
+def name_in(url: str) -> str:
+    """The name that an address ends with, for a hook that tells none (amoCRM contract §9); empty if it is no name."""
+    last = unquote(urlsplit(url).path).rpartition("/")[2]
+    name = _MARK.sub("", last)
+    return name if PurePosixPath(name).suffix and PurePosixPath(name).stem else ""
 
 
 def form_of(head: bytes, name: str = "") -> str:

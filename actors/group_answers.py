@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 from dealgram.actors import texts
+from dealgram.actors.albums import AlbumTexts
 from dealgram.actors.answer_buttons import as_lines
-from dealgram.actors.answers import Albums, read_writer, refuse, replied_message, send_answer
+from dealgram.actors.answer_quotes import read_answered
+from dealgram.actors.answers import read_writer, refuse, send_answer
 from dealgram.actors.bodies import MirrorAnswer, SendAnswer
 from dealgram.actors.echoes import is_echo
 from dealgram.actors.group_messages import CHAT_LANE
@@ -24,7 +26,6 @@ from dealgram.actors.topic_answers import answer_thread, into_topic, without_top
 from dealgram.actors.topics import TopicGoneError, labelled
 from dealgram.gateways.amojo import MessageHook, parse_hook
 from dealgram.persistence.entries import Delivery, InboxEntry
-from dealgram.persistence.records import Message as MessageRow
 from dealgram.runtime import ActorContext, Permanent
 
 
@@ -37,7 +38,8 @@ class GroupAnswers:
         self._state = state
         self._sending = sending
         self._account_id = state.row.account_id
-        self._albums = Albums()
+        self._albums = AlbumTexts()
+        sending.answers.imported = self._imported
 
     async def decide(self, entry: InboxEntry) -> Decision:
         """What a hook of the Chats API comes to.
@@ -63,7 +65,9 @@ class GroupAnswers:
             told = refuse(hook.content.id, texts.REASON_KICKED, in_background=robot)
             return Decision(todo=(told,), result="the bot is not in the group")
         with self._context.dependency("database"):
-            reply_to = await replied_message(self._services, self._account_id, hook, self._state.row.chat_id)
+            row = self._state.row
+            answered = await read_answered(self._services, self._account_id, hook, row.bot_id, row.chat_id)
+            reply_to = answered.message_id if answered is not None else None
             thread = await answer_thread(self._services, self._state, conversation, reply_to)
         account = self._services.registry.account(self._account_id)
         todo = send_answer(
@@ -71,7 +75,7 @@ class GroupAnswers:
             chat_id=self._state.row.chat_id,
             lane=CHAT_LANE,
             writer=writer,
-            reply_to_message_id=reply_to,
+            answered=answered.within(thread) if answered is not None else None,
             deals=self._state.deals_of(thread),
             named=account is not None and account.settings.manager_names,
             text=self._albums.text_of(hook),
@@ -92,16 +96,13 @@ class GroupAnswers:
             ChatMigrated: the group is a supergroup now; nothing was sent.
         """
         try:
-            outcome = await self._sending.answer(body, delivery)
+            return await self._sending.answer(body, delivery)
         except TopicGoneError as error:
             return without_topic(self._state, body, delivery.lane, str(error))
-        if outcome.error is not None and outcome.state == "done":
-            return outcome
-        text = as_imported(body, is_certain=outcome.state == "done")
-        message_id = next((row.message_id for row in outcome.rows if isinstance(row, MessageRow)), None)
-        return dataclasses.replace(outcome, todo=(*outcome.todo, *self._mirrors(body, text, message_id)))
 
-    def _mirrors(self, body: SendAnswer, text: str, message_id: int | None) -> tuple[NewBody, ...]:
+    def _imported(self, body: SendAnswer, message_id: int | None, is_certain: bool) -> tuple[NewBody, ...]:
+        """The imports of an answer that stands in the group, or may."""
+        text = as_imported(body, is_certain=is_certain)
         origin = parse_conversation(body.conversation)
         if not isinstance(origin, GroupConversation):
             return ()
@@ -124,6 +125,7 @@ class GroupAnswers:
                     sent_at_ms=body.sent_at_ms,
                     chat_id=body.chat_id,
                     message_id=message_id,
+                    media=body.media,
                     thread=body.thread,
                 ),
             )
@@ -132,7 +134,7 @@ class GroupAnswers:
 
 
 def as_imported(body: SendAnswer, *, is_certain: bool) -> str:
-    """An answer as other deals show it. Also one of unknown outcome belongs into every card, marked as such: it may
-    stand in the group."""
+    """The text of an answer as other deals show it; its file is ``body.media``. Also one of unknown outcome belongs
+    into every card, marked as such: it may stand in the group."""
     said = "\n\n".join(part for part in (body.text, "\n".join(as_lines(body.buttons))) if part)
-    return said if is_certain else f"{texts.UNCONFIRMED_PREFIX}\n{said}"
+    return said if is_certain else f"{texts.UNCONFIRMED_PREFIX}\n{said}".strip()

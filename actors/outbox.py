@@ -83,6 +83,8 @@ class Outcome(Decision):
 
     state: Literal["done", "unknown", "dead"] = "done"
     error: str | None = None
+    carried: tuple[int, ...] = ()
+    """Further rows that the same call carried, by their ids: they end with this one, in the same way."""
 
 
 DONE = Outcome()
@@ -200,7 +202,8 @@ class OutboxActor(Actor, ABC):
         except Unauthorised as error:
             # The account's trouble, not this row's: it waits until somebody has set the account right.
             raise Transient(str(error), retry_after_s=ACCOUNT_TROUBLE_PAUSE_S) from error
-        completed = Completed(delivery_id=delivery.id, state=outcome.state, error=outcome.error)
+        ended = dict.fromkeys((delivery.id, *outcome.carried))
+        completed = [Completed(delivery_id=one, state=outcome.state, error=outcome.error) for one in ended]
         await self._end(delivery, completed, outcome)
 
     async def _bury(self, lane: str, delivery: Delivery, failure: Failure) -> None:
@@ -217,11 +220,12 @@ class OutboxActor(Actor, ABC):
         except ValueError:
             outcome = Outcome()
         completed = Completed(delivery_id=delivery.id, state="dead", error=failure.message, traceback=failure.traceback)
-        await self._end(delivery, completed, outcome)
+        await self._end(delivery, [completed], outcome)
 
-    async def _end(self, delivery: Delivery, completed: Completed, outcome: Outcome) -> None:
-        await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=(completed,))
-        self._begun.pop(delivery.id, None)
+    async def _end(self, delivery: Delivery, completed: Sequence[Completed], outcome: Outcome) -> None:
+        await self._commit(outcome, cause=f"d{delivery.id}", entry_id=None, result=None, completed=tuple(completed))
+        for one in completed:
+            self._begun.pop(one.delivery_id, None)
 
     def owned(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """Those of the rows that this actor may write, asked right before the commit."""

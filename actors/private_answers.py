@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from dealgram.actors import texts
-from dealgram.actors.answers import Albums, read_writer, refuse, replied_message, send_answer
+from dealgram.actors.albums import AlbumTexts
+from dealgram.actors.answer_quotes import read_answered
+from dealgram.actors.answers import read_writer, refuse, send_answer
 from dealgram.actors.names import PrivateConversation, parse_conversation
 from dealgram.actors.outbox import Decision
 from dealgram.actors.services import Services
@@ -32,7 +34,7 @@ class PrivateAnswers:
         self._account_id = account_id
         self._bot_id = bot_id
         self._person = person
-        self._albums = Albums()
+        self._albums = AlbumTexts()
 
     async def decide(self, entry: InboxEntry) -> Decision:
         """What a hook of the Chats API comes to.
@@ -57,13 +59,13 @@ class PrivateAnswers:
             )
             return Decision(todo=(told,), result="unknown person")
         with self._context.dependency("database"):
-            reply_to = await replied_message(self._services, self._account_id, hook, conversation.user_id)
+            answered = await read_answered(self._services, self._account_id, hook, self._bot_id, conversation.user_id)
         todo = send_answer(
             hook,
             chat_id=conversation.user_id,
             lane=private_lane(conversation.user_id),
             writer=writer,
-            reply_to_message_id=reply_to,
+            answered=answered,
             text=self._albums.text_of(hook),
         )
         return Decision(todo=todo)

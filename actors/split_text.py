@@ -7,8 +7,10 @@ else sentences, else words, else between characters; never inside a surrogate pa
 from __future__ import annotations
 
 TEXT_LIMIT = 4096
+CAPTION_LIMIT = 1024
+"""The same under a file (Bot API: sendPhoto)."""
 
-_SEPARATORS = ("\n\n", "\n", ". ", " ")
+_SEPARATORS = (("\n\n",), ("\n",), (". ", "! ", "? ", "… "), (" ",))
 
 
 def utf16_length(text: str) -> int:
@@ -48,8 +50,8 @@ def _longest_prefix(text: str, limit: int) -> str:
 
 
 def _cut(head: str) -> int:
-    for separator in _SEPARATORS:
-        position = head.rfind(separator)
+    for separators in _SEPARATORS:
+        position = max(head.rfind(separator) for separator in separators)
         if position > len(head) // 4:
-            return position + len(separator)
+            return position + len(separators[0])
     return len(head)

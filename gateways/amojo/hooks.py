@@ -174,6 +174,11 @@ class MessageHook(msgspec.Struct, frozen=True, kw_only=True):
         return self.content.reply_to.message if self.content.reply_to else None
 
     @property
+    def forwarded(self) -> tuple[QuotedMessage, ...]:
+        """Messages that this one passes on."""
+        return self.content.forwards.messages if self.content.forwards else ()
+
+    @property
     def buttons(self) -> tuple[tuple[Button, ...], ...]:
         """Inline buttons in rows."""
         return self.content.markup.buttons if self.content.markup else ()

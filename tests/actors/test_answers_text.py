@@ -8,21 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors import texts
+from dealgram.actors.albums import AlbumTexts
+from dealgram.actors.answer_quotes import Answered
 from dealgram.actors.answers import (
     NAME_LIMIT,
-    Albums,
     Writer,
     answer_parts_again,
     answer_text,
+    file_of,
     refuse,
     report,
     send_answer,
     shown_name,
 )
+from dealgram.actors.attachment_texts import REASON_UNKNOWN_KIND
 from dealgram.actors.bodies import ReportStatus, SendAnswer, decode
-from dealgram.actors.body_parts import Button
+from dealgram.actors.body_parts import AmoFile, Button
 from dealgram.actors.outbox import is_background
-from dealgram.actors.split_text import TEXT_LIMIT, utf16_length
+from dealgram.actors.split_text import CAPTION_LIMIT, TEXT_LIMIT, utf16_length
 from dealgram.gateways.amojo import MessageHook, parse_hook
 
 
@@ -43,21 +46,56 @@ def hook(client_id: str | None = "p7-5", **message: object) -> MessageHook:
     return read
 
 
+FORWARD = {"text": "Когда замер?", "sender": {"id": "x", "name": "Анна"}}
+
+
 @pytest.mark.parametrize(
     ("message", "text"),
     [
         ({"text": "  Добрый день \n"}, "Добрый день"),
         ({"text": ""}, ""),
+        ({"type": "picture", "text": "Макет", "media": "https://a.ru/1.png"}, "Макет"),
         (
-            {"type": "picture", "text": "Макет", "media": "https://a.ru/1.png", "file_name": "1.png"},
-            "Макет\n\n🖼 Изображение: 1.png\nhttps://a.ru/1.png",
+            {"text": "Гляньте", "forwards": {"messages": [FORWARD]}},
+            "Гляньте\n\n↪️ Переслано: Анна\nКогда замер?",
         ),
-        ({"type": "voice", "media": "https://a.ru/v.ogg"}, "🎤 Голосовое сообщение\nhttps://a.ru/v.ogg"),
-        ({"type": "hologram", "media": "https://a.ru/h"}, "📎 Файл\nhttps://a.ru/h"),
+        ({"text": "", "forwards": {"messages": [{"text": "Да"}]}}, "↪️ Переслано\nДа"),
+        (
+            {"forwards": {"messages": [FORWARD | {"type": "picture", "media": "https://a.ru/2.png"}]}},
+            "↪️ Переслано: Анна\nКогда замер?",
+        ),
+        (
+            {
+                "type": "picture",
+                "media": "https://a.ru/1.png",
+                "forwards": {"messages": [{"type": "file", "media": "https://a.ru/2.pdf", "file_name": "2.pdf"}]},
+            },
+            "↪️ Переслано\n📎 Файл: 2.pdf\nhttps://a.ru/2.pdf",
+        ),
     ],
 )
-def test_everything_that_was_written_and_attached_is_in_the_text(message, text):
+def test_everything_that_was_written_and_forwarded_is_in_the_text(message, text):
     assert answer_text(hook(**message)) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "file"),
+    [
+        ({"text": "Да"}, None),
+        (
+            {"type": "picture", "media": "https://a.ru/1.png", "file_name": "Макет 1.png", "file_size": 5},
+            AmoFile(type="picture", url="https://a.ru/1.png", name="Макет 1.png", size=5),
+        ),
+        ({"type": "voice", "media": "https://a.ru/v"}, AmoFile(type="voice", url="https://a.ru/v")),
+        ({"type": "hologram", "media": "https://a.ru/h"}, AmoFile(type="file", url="https://a.ru/h")),
+        (
+            {"text": "", "forwards": {"messages": [{"type": "audio", "media": "https://a.ru/a"}]}},
+            AmoFile(type="audio", url="https://a.ru/a"),
+        ),
+    ],
+)
+def test_the_file_of_an_answer_is_its_own_or_that_of_what_it_forwards(message, file):
+    assert file_of(hook(**message)) == file
 
 
 OLGA = Writer(name="Ольга", is_person=True)
@@ -65,7 +103,8 @@ SALESBOT = Writer(name="Salesbot", is_person=False)
 
 
 def send(one: MessageHook, writer: Writer = OLGA, **more):
-    return send_answer(one, chat_id=5, lane="telegram-5", writer=writer, reply_to_message_id=9, **more)
+    more.setdefault("answered", Answered(message_id=9))
+    return send_answer(one, chat_id=5, lane="telegram-5", writer=writer, **more)
 
 
 def test_a_short_answer_is_one_row_and_quotes_what_it_answers():
@@ -163,18 +202,79 @@ def test_buttons_stand_under_the_last_part():
     )
 
 
+PICTURE = {"type": "picture", "media": "https://a.ru/1.png", "file_name": "1.png"}
+BUTTONS = {"buttons": [[{"text": "Согласен"}, {"text": "Почта", "url": "mailto:a@a.ru"}]]}
+
+
 def test_text_file_and_buttons_come_together():
-    (row,) = send(
-        hook(
-            type="picture",
-            text="Макет",
-            media="https://a.ru/1.png",
-            file_name="1.png",
-            markup={"buttons": [[{"text": "Согласен"}, {"text": "Почта", "url": "mailto:a@a.ru"}]]},
-        )
-    )
-    assert row.body.text == "Макет\n\n🖼 Изображение: 1.png\nhttps://a.ru/1.png\n\n▫️ Почта: mailto:a@a.ru"
+    (row,) = send(hook(text="Макет", **PICTURE, markup=BUTTONS))
+    assert row.body.text == "Макет\n\n▫️ Почта: mailto:a@a.ru"
+    assert row.body.media == AmoFile(type="picture", url="https://a.ru/1.png", name="1.png")
     assert row.body.buttons == ((Button(text="Согласен", data="say:0:p7-5"),),)
+
+
+def shape(rows) -> list[tuple[str, str, int, str, bool]]:
+    """Of each row: its file's type, its album, the length of its text, whose name it shows, whether it has buttons."""
+    bodies = [row.body for row in rows]
+    return [
+        (body.media.type if body.media else "", body.album, len(body.text), body.shown_name, bool(body.buttons))
+        for body in bodies
+    ]
+
+
+def test_a_text_that_fits_is_a_caption_and_a_longer_one_follows_its_file_whole():
+    assert shape(send(hook(text="я" * CAPTION_LIMIT, **PICTURE))) == [("picture", "", 1024, "", False)]
+    rows = send(hook(text="я" * (CAPTION_LIMIT + 1), **PICTURE, markup=BUTTONS))
+    assert shape(rows) == [("picture", "", 0, "", False), ("", "", 1025 + len("\n\n▫️ Почта: mailto:a@a.ru"), "", True)]
+    assert [row.body.reply_to_message_id for row in rows] == [9, None]
+    assert [(row.body.part, row.body.parts) for row in rows] == [(1, 2), (2, 2)]
+
+
+def test_the_name_and_what_is_answered_take_room_of_the_caption():
+    taken = utf16_length("Ольга: ↩️ Анна: да\n")
+    answered = Answered(message_id=9, line="↩️ Анна: да")
+    whole = "я" * (CAPTION_LIMIT - taken)
+    assert len(send(hook(text=whole, **PICTURE), named=True, answered=answered)) == 1
+    assert len(send(hook(text=whole + "я", **PICTURE), named=True, answered=answered)) == 2
+
+
+def test_a_sticker_says_nothing_so_its_text_follows_with_the_name_and_the_quotation():
+    sticker = {"type": "sticker", "media": "https://a.ru/s.webp"}
+    rows = send(hook(text="Ура", **sticker), named=True)
+    assert shape(rows) == [("sticker", "", 0, "", False), ("", "", 3, "Ольга", False)]
+    assert [row.body.reply_to_message_id for row in rows] == [None, 9]
+    (alone,) = send(hook(text="", **sticker), named=True)
+    assert alone.body.reply_to_message_id == 9
+
+
+def test_files_of_one_answer_know_their_album_and_have_their_buttons_under_a_text():
+    (row,) = send(hook(text="Макет", media_group_id="g", **PICTURE))
+    assert shape([row]) == [("picture", "g", 5, "", False)]
+    rows = send(hook(text="Макет", media_group_id="g", **PICTURE, markup=BUTTONS))
+    assert [(body[0], body[1], body[4]) for body in shape(rows)] == [("picture", "g", False), ("", "", True)]
+    assert rows[1].body.text.startswith("Макет\n\n")
+    rows = send(hook(text="", media_group_id="g", **PICTURE, markup={"buttons": [[{"text": "Да"}]]}))
+    assert rows[1].body.text == texts.CHOOSE
+
+
+@pytest.mark.parametrize("kind", ["voice", "sticker"])
+def test_what_telegram_shows_in_no_album_is_in_none(kind):
+    (row,) = send(hook(type=kind, text="", media="https://a.ru/x", media_group_id="g"))
+    assert row.body.album == ""
+
+
+def test_a_kind_of_message_that_cannot_be_passed_on_is_reported():
+    assert send(hook(type="hologram")) == (refuse("m1", REASON_UNKNOWN_KIND),)
+    (row,) = send(hook(type="hologram", text="Слова"))
+    assert row.body.text == "Слова"
+
+
+def test_what_is_answered_goes_with_the_first_part():
+    answered = Answered(message_id=None, amo_id="m0", quote="", line="↩️ Анна: да")
+    first, second = [row.body for row in send(hook(text="слово " * 1000), answered=answered)]
+    assert (first.quoted, first.answered, first.reply_to_message_id) == ("↩️ Анна: да", "m0", None)
+    assert (second.quoted, second.answered) == ("", "")
+    assert utf16_length(f"{first.quoted}\n{first.text}") <= TEXT_LIMIT
 
 
 def test_buttons_without_a_text_are_given_one():
@@ -201,8 +301,18 @@ def test_refused_buttons_become_lines_of_the_same_part():
     assert all(utf16_length(part.text) <= TEXT_LIMIT for part in parts)
 
 
+def test_refused_buttons_of_a_file_stand_in_its_caption_or_in_a_text_after_it():
+    body = send(hook(text="Макет", **PICTURE, markup={"buttons": [[{"text": "Да"}]]}))[0].body
+    (again,) = answer_parts_again(body, "telegram-5")
+    assert (again.body.text, again.body.media, again.body.buttons) == ("Макет\n\n▫️ Да", body.media, ())
+    full = msgspec.structs.replace(body, text="я" * CAPTION_LIMIT)
+    file, text = [row.body for row in answer_parts_again(full, "telegram-5")]
+    assert (file.media, utf16_length(file.text), file.part, file.parts) == (body.media, CAPTION_LIMIT, 1, 2)
+    assert (text.media, text.text, text.part, text.parts) == (None, "▫️ Да", 2, 2)
+
+
 def test_an_albums_text_is_shown_once_whichever_hooks_repeat_it():
-    albums = Albums()
+    albums = AlbumTexts()
     file = {"type": "picture", "text": "Два макета", "media": "https://a.ru/1.png", "media_group_id": "g"}
     first, second = hook(**file), hook(**{**file, "id": "m2"})
     assert [albums.text_of(one) for one in (first, second, first)] == ["Два макета", "", "Два макета"]

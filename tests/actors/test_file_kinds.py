@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.file_kinds import Kind, sort_file
+from dealgram.actors.file_kinds import Kind, name_in, sort_file
 from dealgram.actors.image_size import image_size
 from dealgram.gateways.telegram import CLOUD
 from dealgram.sandbox import samples
@@ -120,6 +120,21 @@ def test_names_are_kept_and_made_up_only_where_there_is_none():
     assert sort_file("picture", "", samples.jpeg(), 100, CLOUD).name == "photo.jpg"
     assert sort_file("voice", "", samples.ogg_opus(), 100, CLOUD).name == "voice.ogg"
     assert sort_file("file", "", b"?", 1, CLOUD).name == "file"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://amojo.amocrm.ru/attachments/a/b/AbC12_Smeta.pdf?x=1", "Smeta.pdf"),
+        ("https://amojo.amocrm.ru/attachments/a/b/AbC12_%D0%A1%D0%BC%D0%B5%D1%82%D0%B0.pdf", "Смета.pdf"),
+        ("https://drive.amocrm.ru/download/photo.jpg", "photo.jpg"),
+        ("https://drive.amocrm.ru/download/5e0a1c2d", ""),
+        ("https://drive.amocrm.ru/.pdf", ""),
+        ("https://drive.amocrm.ru", ""),
+    ],
+)
+def test_a_name_that_no_hook_tells_is_read_from_the_address(url, name):
+    assert name_in(url) == name
 
 
 def test_what_stands_together_in_an_album():

@@ -40,6 +40,7 @@ def test_cuts_prefer_paragraphs_then_lines_then_sentences_then_words():
     assert split_text("Раз два.\n\nТри четыре", 14) == ["Раз два.", "Три четыре"]
     assert split_text("Раз два\nтри четыре", 14) == ["Раз два", "три четыре"]
     assert split_text("Раз два. Три четыре", 14) == ["Раз два.", "Три четыре"]
+    assert split_text("Где? Там. Ну да! Хорошо, иду", 20) == ["Где? Там. Ну да!", "Хорошо, иду"]
     assert split_text("раз два три четыре", 13) == ["раз два три", "четыре"]
     assert split_text("абвгдежз", 3) == ["абв", "где", "жз"]
 

@@ -128,11 +128,12 @@ async def test_a_refusal_without_a_sentence_of_its_own_is_shown_with_telegrams_w
 
 
 async def test_attachments_and_buttons_of_an_answer_are_not_silently_missing(told):
+    """A file that does not lie with (the simulated) amoCRM is not fetched."""
     picture = Attachment("picture", url="https://drive.amocrm.ru/maket.png", name="maket.png", claimed_size=9)
     told.answer(
         told.world.anna, "Смотрите", attachments=[picture], buttons=[[{"text": "Сайт", "url": "https://example.com"}]]
     )
-    line = "Смотрите\n\n🖼 Изображение: maket.png\nhttps://drive.amocrm.ru/maket.png"
+    line = "Смотрите\n\n🖼 Изображение: maket.png, 9 байт\nhttps://drive.amocrm.ru/maket.png"
     await told.until(lambda: answers(told) == [line], "one message with everything")
     keyboard = told.private_messages(told.world.anna)[-1]["reply_markup"]
     assert keyboard == {"inline_keyboard": [[{"text": "Сайт", "url": "https://example.com"}]]}

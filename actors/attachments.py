@@ -1,0 +1,126 @@
+"""The file of an answer, made ready for Telegram: fetched from amoCRM, looked at, and sorted.
+
+Promises: whatever becomes of the file, the answer is not silently poorer. One that is too large, that lies elsewhere or
+that amoCRM does not hand over now goes as a line with its address; one that is gone is reported to the manager, who can
+attach it again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from dealgram.actors.answer_buttons import is_safe_url
+from dealgram.actors.attachment_texts import REASON_FILE_EMPTY, REASON_FILE_GONE, link_line
+from dealgram.actors.body_parts import AmoFile
+from dealgram.actors.file_kinds import Sorted, name_in, sort_file
+from dealgram.actors.media_facts import media_facts
+from dealgram.actors.outbox import OutboxActor
+from dealgram.gateways.amojo import FileTooLarge, ForeignFile
+from dealgram.gateways.errors import GatewayError, Refused
+from dealgram.gateways.spool import Spool
+from dealgram.gateways.telegram import OutFile
+from dealgram.runtime import Transient
+
+TRIES = 3
+"""So often a file is asked for that does not come, before its address goes in its place."""
+PAUSE_S = 2.0
+_REMEMBERED = 1024
+
+
+class AttachmentLostError(Exception):
+    """There is nothing to send. ``reason``: what the manager is told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A file that can be uploaded, or the line that goes in its place. Close it."""
+
+    source: AmoFile
+    line: str = ""
+    sorted: Sorted | None = None
+    data: Spool | None = None
+    facts: Mapping[str, int | bool] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.data is not None:
+            self.data.close()
+
+    @property
+    def album(self) -> str:
+        """What may stand in one album with it; empty for nothing."""
+        return self.sorted.kind.album if self.sorted is not None else ""
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 for a line."""
+        return self.data.size if self.data is not None else 0
+
+    @property
+    def out(self) -> OutFile | None:
+        """The file as Telegram gets it."""
+        if self.sorted is None or self.data is None:
+            return None
+        one = self.sorted
+        return OutFile(kind=one.kind.value, name=one.name, data=self.data, mime=one.mime, facts=self.facts)
+
+
+class Attachments:
+    """The files of one actor's answers."""
+
+    def __init__(self, actor: OutboxActor) -> None:
+        self._actor = actor
+        self._services = actor.services
+        self._tries: OrderedDict[int, int] = OrderedDict()
+
+    async def prepare(self, delivery_id: int, file: AmoFile) -> Attached:
+        """Fetch and sort the file of a row.
+
+        Raises:
+            AttachmentLostError: there is no such file any more, or nothing in it.
+            Transient: it did not come; ask again.
+        """
+        limits = self._services.file_limits
+        try:
+            with self._actor.context.dependency("amoCRM's files"):
+                data = await self._services.attachments.fetch(file.url, limits.upload)
+        except FileTooLarge as error:
+            return Attached(source=file, line=link_line(file, error.size))
+        except ForeignFile:
+            if not is_safe_url(file.url):
+                raise AttachmentLostError(REASON_FILE_GONE) from None
+            return Attached(source=file, line=link_line(file))
+        except Refused as error:
+            raise AttachmentLostError(REASON_FILE_GONE) from error
+        except GatewayError as error:
+            return self._missing(delivery_id, file, error)
+        try:
+            if not data.size:
+                raise AttachmentLostError(REASON_FILE_EMPTY)
+            found = sort_file(file.type, file.name or name_in(file.url), data.head, data.size, limits)
+            return Attached(source=file, sorted=found, data=data, facts=await media_facts(found.kind, data))
+        except BaseException:
+            data.close()
+            raise
+
+    def _missing(self, delivery_id: int, file: AmoFile, error: GatewayError) -> Attached:
+        tries = self._tries.pop(delivery_id, 0) + 1
+        if tries >= TRIES:
+            return Attached(source=file, line=link_line(file))
+        self._tries[delivery_id] = tries
+        if len(self._tries) > _REMEMBERED:
+            self._tries.popitem(last=False)
+        wait_s = getattr(error, "retry_after_s", None) or PAUSE_S * tries
+        raise Transient(str(error), retry_after_s=min(wait_s, 60.0)) from error
