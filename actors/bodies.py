@@ -45,6 +45,8 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     once: bool = False
     """Something that people can do again and again, such as pressing a button: posted the first time only."""
     shown: Shown | None = None
+    picked: str = ""
+    """A line with the stretch that was picked out, for where amoCRM quotes the whole of what is answered."""
     thread: int | None = None
     """The forum topic in which the message stands (`topics`)."""
 
@@ -69,11 +71,12 @@ class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
     quoted: str = ""
     once: bool = False
     shown: Shown | None = None
+    picked: str = ""
     thread: int | None = None
 
 
 class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """Replace the text of a message that was posted before (lane: the conversation)."""
+    """Replace a message that was posted before (lane: the conversation)."""
 
     kind: ClassVar[str] = "amo.edit"
 
@@ -87,6 +90,10 @@ class EditMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     amo_user_id: int | None = None
     """The message was imported as this amoCRM user's own."""
     shown: Shown | None = None
+    picked: str = ""
+    author: Author | None = None
+    """Who wrote it; their line follows where amoCRM does not let the message change."""
+    edited_at_ms: int | None = None
 
 
 class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):

@@ -30,7 +30,7 @@ from dealgram.actors.contact_changes import close_conversations
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.incoming import read_message
-from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid, telegram_msgid
+from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid
 from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.person_names import carry_after, follow
@@ -38,6 +38,7 @@ from dealgram.actors.posting import Posting
 from dealgram.actors.presses import decide_private_press, press_author, toast
 from dealgram.actors.private_answers import PrivateAnswers, private_lane
 from dealgram.actors.private_reactions import PrivateReactions
+from dealgram.actors.private_words import PrivateWords
 from dealgram.actors.reactions import HOOK_SOURCE as REACTION_SOURCE
 from dealgram.actors.reactions import Reactions
 from dealgram.actors.registry import BotInfo
@@ -73,6 +74,7 @@ class BotActor(OutboxActor):
         self._posting: Posting
         self._sending: Sending
         self._known: BotInfo
+        self._words: PrivateWords
         self._answers: PrivateAnswers
         self._reactions: Reactions
         self._persons: OrderedDict[int, Person] = OrderedDict()
@@ -86,6 +88,7 @@ class BotActor(OutboxActor):
             self._known = BotInfo.of_the_past(row)
             self._posting = Posting(self)
             self._sending = Sending(self, self._bot_id)
+            self._words = PrivateWords(self.context, self.services, self.account_id, self._bot_id)
             self._answers = PrivateAnswers(self.context, self.services, self.account_id, self._bot_id, self._person)
             self._reactions = Reactions(self, self._bot_id, PrivateReactions(self._bot_id, self._person))
             await self._sending.waits.recall()
@@ -170,7 +173,7 @@ class BotActor(OutboxActor):
         return self.services.registry.employees(self.account_id)
 
     async def _on_message(self, message: Message, bot: BotInfo, *, edited: bool) -> Decision:
-        incoming = read_message(message, self._bot_id)
+        incoming = read_message(message, self._bot_id, self.services.file_limits.download)
         author = incoming.author
         if author.user_id is None:
             # A message without a sender in a private chat is still that person's: chat and user share their id.
@@ -185,33 +188,9 @@ class BotActor(OutboxActor):
             return Decision(result="ignored: another bot")
         if author.user_id in self._employees:
             return await self._for_employee(author)
-        user_id = message.chat.id
-        conversation = PrivateConversation(self._bot_id, user_id)
-        msgid = telegram_msgid(self._bot_id, user_id, incoming.message_id, conversation)
+        decision = await (self._words.edited if edited else self._words.said)(incoming, author)
         rows, renamed = await self._saw(author, blocked=False)
-        starts = incoming.text.partition(" ")[0] == "/start"
-        line = _start_line(incoming.text) if starts else incoming.line
-        if not line:
-            return Decision(rows=rows, todo=renamed, result="nothing to show")
-        body: Body
-        if edited:
-            body = EditMessage(conversation=str(conversation), msgid=msgid, text=line)
-        else:
-            body = PostMessage(
-                conversation=str(conversation),
-                msgid=msgid,
-                author=author,
-                text=line,
-                sent_at_ms=incoming.sent_at_ms,
-                silent=incoming.service,
-                chat_id=user_id,
-                message_id=incoming.message_id,
-                reply_to_message_id=incoming.reply_to,
-            )
-        todo = [*renamed, NewBody(lane=str(conversation), body=body)]
-        if starts and not edited:
-            todo.append(NewBody(lane=private_lane(user_id), body=Say(chat_id=user_id, html=texts.GREETING)))
-        return Decision(rows=rows, todo=tuple(todo))
+        return dataclasses.replace(decision, rows=(*rows, *decision.rows), todo=(*renamed, *decision.todo))
 
     async def _on_own_membership(self, change: MembershipChanged, cause: int) -> Decision:
         """The person stopped the bot, or let it back in (telegram-facts §1.8)."""
@@ -337,8 +316,3 @@ class BotActor(OutboxActor):
 
 def _author_of(person: Person) -> Author:
     return Author(id=person_id(person.user_id), name=person.name, user_id=person.user_id, username=person.username)
-
-
-def _start_line(text: str) -> str:
-    payload = text.partition(" ")[2].strip()
-    return f"{texts.STARTED_BOT}: {payload}" if payload else texts.STARTED_BOT

@@ -16,6 +16,7 @@ import structlog
 
 from dealgram.actors import texts
 from dealgram.actors.answer_buttons import is_answer_press
+from dealgram.actors.authors import person_name
 from dealgram.actors.bodies import (
     AddNote,
     AnswerPress,
@@ -50,7 +51,6 @@ from dealgram.actors.contact_changes import close_conversations
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_deals import GroupDeals
-from dealgram.actors.group_edits import decide_edit
 from dealgram.actors.group_import import GroupImport
 from dealgram.actors.group_linking import GroupLinking
 from dealgram.actors.group_membership import (
@@ -65,12 +65,12 @@ from dealgram.actors.group_messages import (
     MENU_LANE,
     Surroundings,
     check_lane,
-    decide_message,
 )
 from dealgram.actors.group_openings import group_opening
 from dealgram.actors.group_reactions import GroupReactions
 from dealgram.actors.group_state import GroupState
-from dealgram.actors.incoming import Incoming, person_name, read_message
+from dealgram.actors.group_words import GroupWords
+from dealgram.actors.incoming import read_message
 from dealgram.actors.names import (
     GroupConversation,
     group_address,
@@ -98,7 +98,7 @@ from dealgram.gateways.telegram import (
     Update,
     parse_update,
 )
-from dealgram.persistence import bots, groups, links, messages, participants, topics
+from dealgram.persistence import bots, groups, links, participants, topics
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Group
 from dealgram.persistence.tables import Row
@@ -119,6 +119,7 @@ class GroupActor(OutboxActor):
         self._state: GroupState
         self._linking: GroupLinking
         self._import: GroupImport
+        self._words: GroupWords
         self._menu: GroupMenu
         self._sending: Sending
         self._answers: GroupAnswers
@@ -149,6 +150,7 @@ class GroupActor(OutboxActor):
             self._posting = Posting(self)
             self._linking = GroupLinking(self.context, self.services, self._state, self._posting)
             self._import = GroupImport(self.context, self.services, self._state)
+            self._words = GroupWords(self.context, self.services, self._state, self._import)
             self._menu = GroupMenu(self.services, self.account_id, self._state)
             self._sending = Sending(self, row.bot_id)
             self._answers = GroupAnswers(self.context, self.services, self._state, self._sending)
@@ -215,37 +217,12 @@ class GroupActor(OutboxActor):
                 return Decision(result=f"ignored: {update.kind}")
 
     async def _on_message(self, message: Message, around: Surroundings, cause: int, *, edited: bool) -> Decision:
-        incoming = read_message(message, around.bot.bot_id)
+        incoming = read_message(message, around.bot.bot_id, self.services.file_limits.download)
         if incoming.migrate_to is not None:
             return self._migrate(incoming.migrate_to, f"e{cause}")
         if incoming.migrate_from is not None:
             return self._migrate(incoming.chat_id, f"e{cause}")
-        if edited:
-            # Heard of first: an import that is decided on while the places are looked up has the new text itself.
-            self._import.heard_edit(incoming)
-            employee = around.employees.get(incoming.author.user_id or 0)
-            return decide_edit(self._state, incoming, await self._places(incoming), employee)
-        if incoming.reply_to is not None:
-            with self.context.dependency("database"):
-                known = await messages.by_telegram(
-                    self.services.db, self.account_id, self._state.row.bot_id, incoming.chat_id, incoming.reply_to
-                )
-            around = dataclasses.replace(
-                around,
-                reply_is_relayed=any(row.direction == "out" for row in known),
-            )
-        decision = decide_message(self._state, incoming, around)
-        self._import.heard(incoming, decision)
-        return decision
-
-    async def _places(self, incoming: Incoming) -> set[messages.Place]:
-        """Where a message of the group stands in amoCRM, or is about to."""
-        ref = (incoming.chat_id, incoming.message_id)
-        with self.context.dependency("database"):
-            found = await messages.places(
-                self.services.db, self.account_id, self.context.address, self._state.row.bot_id, [ref]
-            )
-        return found.get(ref, set())
+        return await (self._words.edited if edited else self._words.said)(incoming, around)
 
     def _migrate(self, chat_id: int, cause: str) -> Decision:
         decision = decide_upgrade(self._state, chat_id, cause, now_ms(self.services))
@@ -394,6 +371,7 @@ class GroupActor(OutboxActor):
             bot=self._bot(),
             now=int(self.services.now().timestamp()),
             employees=self.services.registry.employees(self.account_id),
+            is_our_bot=lambda bot_id: self.services.registry.bot(bot_id) is not None,
         )
 
     def _bot(self) -> BotInfo:

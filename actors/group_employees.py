@@ -8,6 +8,7 @@ An employee has no contact and comes into no deal; who was marked as one while h
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -35,8 +36,15 @@ def employee_posts(
                 body,
                 conversation=str(conversation),
                 msgid=msgid(conversation),
-                text=labelled(state.topic_label(body.thread, conversation.deal_id), body.text),
+                **_labelled(body, state.topic_label(body.thread, conversation.deal_id)),
             ),
         )
         for conversation in own_conversations(state, body.thread)
     )
+
+
+def _labelled(body: PostEmployee, label: str) -> dict[str, Any]:
+    shown = body.shown
+    if shown is not None:
+        shown = msgspec.structs.replace(shown, instead=labelled(label, shown.instead))
+    return {"text": labelled(label, body.text), "shown": shown}

@@ -24,7 +24,7 @@ from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage, Send
 from dealgram.actors.group_answers import as_imported
 from dealgram.actors.group_messages import Surroundings, post, posts
 from dealgram.actors.group_state import GroupState
-from dealgram.actors.incoming import Incoming, read_message
+from dealgram.actors.incoming import Incoming, read_message, within_album
 from dealgram.actors.names import GroupConversation, answer_msgid, mirror_msgid, parse_conversation
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.services import Services
@@ -82,12 +82,16 @@ class Heard:
             self.places.setdefault(ref, set()).update(known)
 
     def final(self) -> list[Incoming]:
-        """The messages with their final texts."""
+        """The messages with what they said last."""
         return [self._final(ref, incoming) for ref, incoming in self.words.items()]
 
     def _final(self, ref: Ref, incoming: Incoming) -> Incoming:
         edit = self.edits.get(ref)
-        return incoming if edit is None or not edit.line else dataclasses.replace(incoming, line=edit.line)
+        if edit is None or not edit.line or incoming.live == "moves":
+            return incoming
+        return dataclasses.replace(
+            incoming, text=edit.text, line=edit.line, shown=edit.shown, said=edit.said, file_key=edit.file_key
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +118,14 @@ class Past:
         moments = [moment for moment in moments if deal_id in self.state.deals_of(_thread(moment[2]))]
         moments.sort(key=lambda moment: moment[:2])
         todo: list[NewBody] = []
+        albums: set[str] = set()
         for *_, one in moments[-self.limit :]:
-            todo += self._answer(deal_id, one) if isinstance(one, Answer) else self._words(deal_id, one)
+            if isinstance(one, Answer):
+                todo += self._answer(deal_id, one)
+                continue
+            todo += self._words(deal_id, within_album(one) if one.album in albums else one)
+            if one.album is not None:
+                albums.add(one.album)
         return tuple(todo)
 
     def _words(self, deal_id: int, incoming: Incoming) -> Iterable[NewBody]:

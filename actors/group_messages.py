@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from dealgram.actors import menu, texts
 from dealgram.actors.bodies import AttachDeal, AttachPerson, CheckDeal, PostEmployee, PostMessage, Say
 from dealgram.actors.body_parts import Author
+from dealgram.actors.changes import first_version
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
 from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_state import Dialog, GroupState
@@ -25,6 +26,7 @@ from dealgram.actors.person_names import follow
 from dealgram.actors.plan import Policy, plan
 from dealgram.actors.registry import AccountInfo, BotInfo
 from dealgram.actors.topics import labelled
+from dealgram.actors.wording import worded
 from dealgram.persistence.past import SAID
 from dealgram.persistence.records import Participant, TopicPerson
 from dealgram.persistence.tables import Row
@@ -44,6 +46,10 @@ def check_lane(deal_id: int) -> str:
     return f"check-{deal_id}"
 
 
+def _is_none(_: int) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the decision needs besides the group's own state."""
@@ -55,6 +61,8 @@ class Surroundings:
     """The answered message is a manager's answer that the bot relayed: the reply is meant for the manager."""
     employees: Mapping[int, int] = field(default_factory=dict)
     """The amoCRM users whom Telegram users are, by Telegram id."""
+    is_our_bot: Callable[[int], bool] = _is_none
+    """Whether a bot is connected to dealgram, in whatever account."""
 
 
 def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
@@ -78,25 +86,44 @@ def decide_message(state: GroupState, incoming: Incoming, around: Surroundings) 
 
 
 def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Decision:
-    if incoming.from_bot and not incoming.service:
+    if is_let_go(state, incoming, around):
         return Decision()
+    if incoming.from_bot:
+        return _word(state, incoming, around)  # bots open no menus: two of them would go on for ever
     dialog = _dialog(state, incoming, around.now)
     if dialog is not None and _answers(dialog, incoming, around):
         more, todo = _read_answer(state, incoming, around, dialog)
         return Decision(rows=more, todo=todo)
-    if _is_command(incoming.text, around.bot.username):
+    if _is_command(incoming.text, around.bot.username) and incoming.shown is None:
         return Decision(todo=_menu(state, incoming, around))
-    todo = posts(state, incoming, around)
-    word = SAID if incoming.line else None
     answers_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
     if answers_bot or _mentions(incoming.text, around.bot.username):
         # A bare mention, or a late answer to the question for a deal, is for the bot alone; a sentence that mentions
         # the bot is also a word of the group.
         rest = re.sub(rf"@{re.escape(around.bot.username)}\b", "", incoming.text, flags=re.IGNORECASE).strip()
-        if rest and not (answers_bot and looks_like_deal(rest)):
-            return Decision(todo=(*todo, *_menu(state, incoming, around)), result=word)
+        if incoming.shown is not None or (rest and not (answers_bot and looks_like_deal(rest))):
+            return _word(state, incoming, around, *_menu(state, incoming, around))
         return Decision(todo=_menu(state, incoming, around))
-    return Decision(todo=todo, result=word)
+    return _word(state, incoming, around)
+
+
+def is_let_go(state: GroupState, incoming: Incoming, around: Surroundings) -> bool:
+    """Whether a message leaves no line, whatever it says: what our own bots say and do (it would come back for ever),
+    what other bots say, unless the account wants to see it, and service lines that it does not want."""
+    if incoming.bot_id is not None and (incoming.bot_id == state.row.bot_id or around.is_our_bot(incoming.bot_id)):
+        return True
+    if incoming.service:
+        return not around.account.settings.service_lines
+    return incoming.from_bot and around.account.settings.other_bots != "show"
+
+
+def _word(state: GroupState, incoming: Incoming, around: Surroundings, *more: NewBody) -> Decision:
+    """A word of the group: into its deals; and what it says first is kept where it leaves a line, or may leave one in
+    a deal that is linked later."""
+    todo = posts(state, incoming, around)
+    is_kept = incoming.line and (todo or around.account.settings.import_last_messages)
+    rows = (first_version(incoming, state.row.account_id, state.row.bot_id),) if is_kept else ()
+    return Decision(rows=rows, todo=(*todo, *more), result=SAID if incoming.line else None)
 
 
 def group_lines(state: GroupState, text: str, cause: str, sent_at_ms: int) -> tuple[NewBody, ...]:
@@ -129,6 +156,11 @@ def post_text(author: Author, line: str, conversation: GroupConversation, label:
     return labelled(label, f"{author.name}: {line}" if conversation.user_id is None else line)
 
 
+def name_in(incoming: Incoming, conversation: GroupConversation) -> str:
+    """The name before a message's words; empty where the conversation is the author's own, and for events."""
+    return incoming.author.name if conversation.user_id is None and not incoming.service else ""
+
+
 def label_of(state: GroupState, incoming: Incoming, conversation: GroupConversation) -> str:
     """The label of the topic that a message stands in. A note that tells the topic's name itself needs none."""
     if incoming.service and incoming.topic is not None and incoming.topic.name:
@@ -154,17 +186,20 @@ def posts(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[
 
 
 def _employee_posts(state: GroupState, incoming: Incoming, amo_user_id: int) -> tuple[NewBody, ...]:
+    words = worded(incoming)
     body = PostEmployee(
         conversation="",
         msgid="",
         amo_user_id=amo_user_id,
         name=incoming.author.name,
-        text=incoming.line,
+        text=words.text,
+        shown=words.shown,
         sent_at_ms=incoming.sent_at_ms,
         chat_id=incoming.chat_id,
         message_id=incoming.message_id,
         reply_to_message_id=incoming.reply_to,
         quoted=incoming.quoted,
+        picked=incoming.picked,
         thread=incoming.thread,
     )
     msgid = partial(telegram_msgid, state.row.bot_id, incoming.chat_id, incoming.message_id)
@@ -179,19 +214,20 @@ def speaker(incoming: Incoming) -> int | None:
 def post(state: GroupState, incoming: Incoming, conversation: GroupConversation, *, silent: bool = False) -> NewBody:
     """A message of the group as it is posted into one conversation."""
     is_person = speaker(incoming) is not None
-    label = label_of(state, incoming, conversation)
-    said = post_text(incoming.author, incoming.line, conversation, label)
+    words = worded(incoming, name=name_in(incoming, conversation), label=label_of(state, incoming, conversation))
     body = PostMessage(
         conversation=str(conversation),
         msgid=telegram_msgid(state.row.bot_id, incoming.chat_id, incoming.message_id, conversation),
         author=incoming.author if is_person else group_author(conversation, state.title_in(conversation.deal_id)),
-        text=labelled(label, incoming.line) if incoming.service else said,
+        text=words.text,
+        shown=words.shown,
         sent_at_ms=incoming.sent_at_ms,
         silent=silent or incoming.service,
         chat_id=incoming.chat_id,
         message_id=incoming.message_id,
         reply_to_message_id=incoming.reply_to,
         quoted=incoming.quoted,
+        picked=incoming.picked,
         thread=incoming.thread,
     )
     return NewBody(lane=str(conversation), body=body)
@@ -271,7 +307,7 @@ def _attach_everybody(state: GroupState, policy: Policy) -> tuple[NewBody, ...]:
 
 
 def _answers(dialog: Dialog, incoming: Incoming, around: Surroundings) -> bool:
-    if incoming.service or not incoming.text:
+    if incoming.service or not incoming.text or incoming.shown is not None:
         return False
     if incoming.reply_to is None:
         return dialog.thread == incoming.thread and looks_like_deal(incoming.text)

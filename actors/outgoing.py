@@ -12,11 +12,13 @@ from dealgram.actors.opening import Opening
 from dealgram.gateways import amojo
 from dealgram.persistence.records import User
 
+NOTHING_YET = "…"
+
 
 def outgoing(
     body: MirrorAnswer | PostEmployee, text: str, opening: Opening, *, user: User | None, name: str, bot_id: str
 ) -> amojo.NewMessage:
-    """A silent import of ``text`` into a group's own conversation.
+    """A silent import of ``text`` into a group's own conversation; a file without words gets its content later.
 
     Args:
         user: the amoCRM user whose words these are, if there is one.
@@ -31,7 +33,7 @@ def outgoing(
         conversation_id=body.conversation,
         sender=amojo.ChatUser(id=manager_id(amojo_id), ref_id=amojo_id, name=name),
         receiver=amojo.ChatUser(id=group_person_id(opening.conversation), name=opening.chat_user.name),
-        content=amojo.text(said(user, name, text)),
+        content=amojo.text(said(user, name, text) or NOTHING_YET),
         sent_at_ms=body.sent_at_ms,
         silent=True,
         source_external_id=opening.bot.source,
@@ -40,4 +42,4 @@ def outgoing(
 
 def said(user: User | None, name: str, text: str) -> str:
     """The text, with the name before it where amoCRM shows none beside it."""
-    return text if (user is not None and user.amojo_id) or not name else f"{name}: {text}"
+    return text if (user is not None and user.amojo_id) or not name else f"{name}: {text}".rstrip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -16,6 +17,9 @@ from dealgram.actors.adoption import look
 from dealgram.actors.asking import Reconnect, ask_account
 from dealgram.actors.bodies import EditMessage as EditBody
 from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage
+from dealgram.actors.contact_creation import profile_link
+from dealgram.actors.contents import Way, ways
+from dealgram.actors.edit_lines import line_instead
 from dealgram.actors.names import PrivateConversation
 from dealgram.actors.opening import OpenConversations, Opening, Openings, open_group
 from dealgram.actors.outbox import DONE, Decision, OutboxActor, Outcome
@@ -34,8 +38,12 @@ log = structlog.get_logger(__name__)
 HISTORY_PAGE = 50
 
 
-class _QuoteRefusedError(Exception):
-    """amoCRM refused a message that has a quotation."""
+class _RefusedError(Exception):
+    """amoCRM refused a message; in a plainer way it may take it."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 class Posting:
@@ -54,7 +62,7 @@ class Posting:
         """Post a message of a person (or of the group itself); the conversation is opened if need be."""
         if body.once and await self._is_posted(body):
             return DONE
-        quote = await self._quote(body, opening.bot.bot_id)
+        found = ways(self._services, body, opening.bot, await self._quote(body, opening.bot.bot_id))
         message = amojo.NewMessage(
             msgid=body.msgid,
             conversation_id=body.conversation,
@@ -62,30 +70,37 @@ class Posting:
                 id=body.author.id,
                 name=body.author.name,
                 avatar=await self._avatar(opening, body.author.user_id),
+                profile_link=profile_link(body.author.username),
             ),
-            content=amojo.text(_with_quoted(body, quote)),
+            content=found[0].content,
             sent_at_ms=body.sent_at_ms,
             silent=body.silent or opening.silent,
             source_external_id=opening.bot.source,
-            reply_to=quote,
         )
-        row, amo_id = await self._quoting(message, _with_quoted(body, None), opening)
+        row, amo_id = await self._say(message, found, opening)
         # A private chat in «Неразобранное»: has somebody accepted it, or amoCRM merged it into a deal? (`adoption`)
         todo = (look(row.conversation_id),) if row.contact_id is None and row.group_id is None else ()
         if not body.once and (body.chat_id is None or body.message_id is None):
             return Outcome(todo=todo)
         return dataclasses.replace(self._posted(body, opening, amo_id, "in"), todo=todo)
 
-    async def _quoting(
-        self, message: amojo.NewMessage, unquoted: str, opening: Opening
+    async def _say(
+        self, message: amojo.NewMessage, found: Sequence[Way], opening: Opening
     ) -> tuple[ConversationRow, str | None]:
-        """Post; when amoCRM refuses it with its quotation, say in words what is answered."""
+        """Post in the best way that amoCRM takes.
+
+        Raises:
+            Refused: it takes none.
+        """
+        for way in found[:-1]:
+            try:
+                return await self._open_and_send(_said_so(message, way), opening)
+            except _RefusedError as error:
+                log.warning("said in a plainer way, since amoCRM refuses it", msgid=message.msgid, error=str(error))
         try:
-            return await self._open_and_send(message, opening)
-        except _QuoteRefusedError as error:
-            log.warning("posted without its quote, which amoCRM may have forgotten", error=str(error))
-            content = amojo.text(unquoted)
-            return await self._open_and_send(dataclasses.replace(message, reply_to=None, content=content), opening)
+            return await self._open_and_send(_said_so(message, found[-1]), opening)
+        except _RefusedError as error:
+            raise error.refused from error
 
     async def _avatar(self, opening: Opening, user_id: int | None) -> str | None:
         """The picture of a person, or of the group where it speaks itself."""
@@ -115,7 +130,7 @@ class Posting:
         user = await users.by_amojo(self._services.db, self._account_id, body.manager)
         bot_id = self._services.channel_bot_id
         message = outgoing(body, body.text, opening, user=user, name=body.manager_name, bot_id=bot_id)
-        _, amo_id = await self._open_and_send(message, opening)
+        _, amo_id = await self._say(message, (Way(message.content),), opening)
         return self._posted(body, opening, amo_id, "out")
 
     async def employee(self, body: PostEmployee, opening: Opening) -> Outcome:
@@ -125,9 +140,9 @@ class Posting:
         user = await users.get(self._services.db, self._account_id, body.amo_user_id)
         bot_id = self._services.channel_bot_id
         quote = await self._quote(body, opening.bot.bot_id)
-        message = outgoing(body, _with_quoted(body, quote), opening, user=user, name=body.name, bot_id=bot_id)
-        unquoted = said(user, message.sender.name, _with_quoted(body, None))
-        _, amo_id = await self._quoting(dataclasses.replace(message, reply_to=quote), unquoted, opening)
+        message = outgoing(body, body.text, opening, user=user, name=body.name, bot_id=bot_id)
+        named = partial(said, user, message.sender.name)
+        _, amo_id = await self._say(message, ways(self._services, body, opening.bot, quote, named), opening)
         return self._posted(body, opening, amo_id, "out")
 
     def _posted(
@@ -151,21 +166,33 @@ class Posting:
         return Outcome(rows=(row,))
 
     async def edit(self, body: EditBody, delivery: Delivery) -> Outcome:
-        """Replace the text of a message; one that was never posted here (its deal was linked later) is let be."""
+        """Replace a message; one that was never posted here (its deal was linked later) is let be. Where amoCRM does
+        not let it change, a line says what it says now."""
         known = await messages.by_msgid(self._services.db, self._account_id, body.conversation, body.msgid)
         if known is None:
             return DONE
-        text = _with_quoted(body, await self._quote(body, known.bot_id))
-        if body.amo_user_id is not None:
+        bot = self._services.registry.bot_of(self._account_id, known.bot_id)
+        quote = await self._quote(body, known.bot_id)
+        if body.amo_user_id is None:
+            found = ways(self._services, body, bot, quote)
+        else:
             user = await users.get(self._services.db, self._account_id, body.amo_user_id)
-            text = said(user, user.name if user is not None else "", text)
+            found = ways(self._services, body, bot, quote, partial(said, user, user.name if user is not None else ""))
+        at_ms = body.edited_at_ms or int(delivery.created_at.timestamp() * 1000)
         edit = amojo.EditMessage(
-            conversation_id=body.conversation,
-            msgid=body.msgid,
-            content=amojo.text(text),
-            sent_at_ms=int(delivery.created_at.timestamp() * 1000),
+            conversation_id=body.conversation, msgid=body.msgid, content=found[0].content, sent_at_ms=at_ms
         )
-        await self._services.amojo.edit(self._services.account(self._account_id).scope_id, edit)
+        try:
+            await self._services.amojo.edit(self._services.account(self._account_id).scope_id, edit)
+        except NotFound as error:
+            raise await self._connected_again() from error
+        except Refused as error:
+            # No plainer way here: words in the place of a picture would take the picture away.
+            line = line_instead(body, known, delivery.id, at_ms)
+            if line is None:
+                raise
+            log.warning("an edit is told by a line, since amoCRM refuses it", msgid=body.msgid, error=str(error))
+            return Outcome(todo=(line,))
         return DONE
 
     async def _open_and_send(self, message: amojo.NewMessage, opening: Opening) -> tuple[ConversationRow, str | None]:
@@ -225,17 +252,19 @@ class Posting:
         try:
             sent = await self._services.amojo.send(scope, message)
         except NotFound as error:
-            await ask_account(self._actor.context.system, self._account_id, Reconnect())
-            raise Transient("amoCRM did not know the channel; it was connected again") from error
+            raise await self._connected_again() from error
         except Refused as error:
             # The refusal of a repeated msgid is undocumented (§20.6): what is in the chat already has arrived.
             arrived = await self._arrived_as(scope, row, message.msgid)
-            if arrived is None and message.reply_to is not None:
-                raise _QuoteRefusedError(str(error)) from error
             if arrived is None:
-                raise
+                raise _RefusedError(error) from error
             return arrived
         return sent.amo_id or await self._arrived_as(scope, row, message.msgid)
+
+    async def _connected_again(self) -> Transient:
+        """amoCRM did not know the channel: what was to be said is said after it was connected again."""
+        await ask_account(self._actor.context.system, self._account_id, Reconnect())
+        return Transient("amoCRM did not know the channel; it was connected again")
 
     async def _arrived_as(self, scope: str, row: ConversationRow, msgid: str) -> str | None:
         """amoCRM's id of a message that is among the latest of its conversation."""
@@ -245,7 +274,5 @@ class Posting:
         return next((item.message.id for item in history if item.message.client_id == msgid), None)
 
 
-def _with_quoted(body: PostMessage | PostEmployee | EditBody, quote: amojo.Quote | None) -> str:
-    """The text; where amoCRM cannot quote the answered message, since it stands in another conversation or in none,
-    under a line that says what is answered."""
-    return body.text if quote is not None or not body.quoted else f"{body.quoted}\n{body.text}"
+def _said_so(message: amojo.NewMessage, way: Way) -> amojo.NewMessage:
+    return dataclasses.replace(message, content=way.content, reply_to=way.quote)

@@ -45,11 +45,10 @@ def answered(message: Message, bot_id: int) -> Answered:
         # Every message of a topic carries the topic's first note: that is no quotation (telegram-facts §1.6).
         is_own = one.from_user is not None and one.from_user.id == bot_id
         author = texts.MANAGER if is_own else author_of(one).name
-        is_manual = message.quote is not None and message.quote.is_manual
         return Answered(
             message_id=one.message_id,
             quoted=media_texts.quoted_line(author, picked or describe(one) or "", picked=bool(picked)),
-            picked=media_texts.picked_line(picked) if picked and is_manual else "",
+            picked=media_texts.picked_line(picked) if picked else "",
         )
     if message.external_reply is not None:
         return Answered(quoted=_elsewhere(message, message.external_reply, picked))
@@ -62,8 +61,13 @@ def answered(message: Message, bot_id: int) -> Answered:
     return Answered(quoted=media_texts.picked_line(picked) if picked else "")
 
 
-def _picked(message: Message) -> str:
+def _quote(message: Message) -> str:
     return plain(message.quote.text, message.quote.entities).strip() if message.quote is not None else ""
+
+
+def _picked(message: Message) -> str:
+    """The stretch that the person picked out. What Telegram cut by itself, say of a long text, is no choice."""
+    return _quote(message) if message.quote is not None and message.quote.is_manual else ""
 
 
 def _elsewhere(message: Message, reply: ExternalReply, picked: str) -> str:
@@ -75,7 +79,7 @@ def _elsewhere(message: Message, reply: ExternalReply, picked: str) -> str:
     author = origin_name(reply.origin)
     if where and author.casefold() == where.casefold():
         where = ""  # a channel's own post
-    words = picked or _described(message, reply)
+    words = picked or _described(message, reply) or _quote(message)
     line = media_texts.quoted_line(media_texts.elsewhere(author, where), words, picked=bool(picked))
     link = message_link(reply.chat, reply.message_id)
     return f"{line} {link}" if link else line

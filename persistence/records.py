@@ -284,8 +284,8 @@ class Message(Row):
 @stored("originals", key=("account_id", "bot_id", "chat_id", "message_id"), created_at=CREATED, updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original(Row):
-    """A Telegram message as it was first written, and as it is now. ``file_id`` is the unique id of its file;
-    ``is_live``: a live location that has not ended."""
+    """A Telegram message as it was first written, and as it is now. ``file_id`` is the unique id of its file; ``album``
+    is shared by those that were sent together; ``is_live``: a live location that has not ended."""
 
     account_id: int
     bot_id: int
@@ -294,6 +294,7 @@ class Original(Row):
     first_text: str = ""
     text: str = ""
     file_id: str | None = None
+    album: str | None = None
     edits: int = 0
     is_live: bool = False
     created_at: datetime | None = None

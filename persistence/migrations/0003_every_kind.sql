@@ -18,6 +18,7 @@ CREATE TABLE originals (
     first_text text NOT NULL,
     text       text NOT NULL,
     file_id    text,
+    album      text,
     edits      integer NOT NULL DEFAULT 0,
     is_live    boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),

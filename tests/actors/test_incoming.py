@@ -143,7 +143,7 @@ def test_a_stretch_that_was_picked_out_is_told_in_full_even_where_amocrm_quotes_
     assert (one.quoted, one.picked) == (f"↩️ Пётр: «{words.strip()}»", f"↩️ «{words.strip()}»")
     # What Telegram picked by itself, say of a long text, is no choice of the person's.
     automatic = read(reply_to_message=SAID, quote={"text": "Сто", "position": 0})
-    assert (automatic.quoted, automatic.picked) == ("↩️ Пётр: «Сто»", "")
+    assert (automatic.quoted, automatic.picked) == ("↩️ Пётр: Сто рублей за всё", "")
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,8 @@ async def test_those_who_are_no_persons_speak_as_the_group_and_get_no_contact(pl
     own = play.own_chats(world.cafe)[0].chat_uuid
     assert [item.text for item in stage.amo.history(world.account, own) if not item.silent] == [
         f"{texts.ADMINISTRATOR_OF_GROUP}: Объявление",
-        "Новости кофейни: Мы открылись",
-        "Новости кофейни: Скидки",
+        "Канал «Новости кофейни»: Мы открылись",
+        "Канал «Новости кофейни»: 📢 Запись в канале\nСкидки",
     ]
     assert set(world.account.contacts) == contacts
     stage.amo.assert_clean()

@@ -77,7 +77,7 @@ ROWS: list[Row] = [
     SetupStep(account_id=1, step="channel", state="failed", detail="d"),
     Employee(account_id=1, user_id=6, amo_user_id=2),
     Repair(account_id=1, state="running", chats=40, compared=12, found=1, late=2, failed=3, carried_ms=4),
-    Original(account_id=1, bot_id=3, chat_id=-100, message_id=8, first_text="А", text="Б", file_id="f", edits=1),
+    Original(account_id=1, bot_id=3, chat_id=-100, message_id=8, first_text="А", text="Б", album="7", edits=1),
     Topic(group_id=4, thread_id=9, account_id=1, name="Доставка", is_closed=True),
     TopicPerson(group_id=4, thread_id=9, user_id=6, account_id=1),
     Reaction(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager="u", emoji="👍", at_s=7, entry_id=5),
