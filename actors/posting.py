@@ -20,6 +20,7 @@ from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.contents import Way, ways
 from dealgram.actors.edit_lines import line_instead
+from dealgram.actors.mirrored import mirror_ways
 from dealgram.actors.names import PrivateConversation
 from dealgram.actors.opening import OpenConversations, Opening, Openings, open_group
 from dealgram.actors.outbox import DONE, Decision, OutboxActor, Outcome
@@ -130,7 +131,8 @@ class Posting:
         user = await users.by_amojo(self._services.db, self._account_id, body.manager)
         bot_id = self._services.channel_bot_id
         message = outgoing(body, body.text, opening, user=user, name=body.manager_name, bot_id=bot_id)
-        _, amo_id = await self._say(message, (Way(message.content),), opening)
+        named = partial(said, user, message.sender.name)
+        _, amo_id = await self._say(message, mirror_ways(body, named), opening)
         return self._posted(body, opening, amo_id, "out")
 
     async def employee(self, body: PostEmployee, opening: Opening) -> Outcome:
