@@ -11,6 +11,7 @@ from typing import Any
 from dealgram.sandbox.amocrm import AmoSimulator, FeedItem, HookRecord, SimAccount
 from dealgram.sandbox.amocrm.records import SimLead, SimNote
 from dealgram.sandbox.page import account_view
+from dealgram.sandbox.page.file_view import media_of_item
 
 FEED_SHOWN = 200
 TELEGRAM_ID = "TELEGRAM_ID"
@@ -105,7 +106,7 @@ def _deal(account: SimAccount, lead: SimLead, feed: list[Json]) -> Json:
         if last is None
         else {
             "author": last["author"],
-            "text": " ".join(f"{last['kind'] or ''} {last['text']}".split())[:120],
+            "text": " ".join(f"{last['kind'] or ''} {last['text'] or last['about']}".split())[:120],
             "at": last["at"],
         },
     }
@@ -149,11 +150,37 @@ def _item(amo: AmoSimulator, account: SimAccount, item: FeedItem, names: dict[st
         "conversation_id": item.conversation,
         "chat": item.chat_uuid,
         "kind": None if item.type == "text" else _KINDS.get(item.type, item.type),
-        "text": item.text or item.file_name,
+        "media": _media(account, item),
+        "about": _about(item),
+        "edited": item.is_edited,
+        "reactions": [{"emoji": one.emoji, "name": one.by} for one in item.reactions],
+        "forwarded": "" if item.forwarded is None else f"{item.forwarded.author}: {item.forwarded.text}",
+        "text": item.text,
         "status": _FAILED if error else message.status,
         "error": error,
         "reply": None if item.quoted is None else {"author": item.quoted.author, "text": item.quoted.text},
     }
+
+
+def _media(account: SimAccount, item: FeedItem) -> Json | None:
+    if not item.media and item.data is None:
+        return None
+    return media_of_item(
+        account.id,
+        item.amo_id,
+        kind=item.type,
+        name=item.file_name,
+        size=item.file_size,
+        has_bytes=item.data is not None,
+    )
+
+
+def _about(item: FeedItem) -> str:
+    if item.location is not None:
+        return f"{item.location['lat']:.5f}, {item.location['lon']:.5f}"
+    if item.contact is not None:
+        return f"{item.contact.get('name', '')}, {item.contact.get('phone', '')}"
+    return ""
 
 
 def _role(amo: AmoSimulator, account: SimAccount, item: FeedItem) -> str:
@@ -172,6 +199,11 @@ def _note(account: SimAccount, note: SimNote) -> Json:
         "author": author.name if author is not None else "Примечание",
         "author_key": str(note.created_by),
         "kind": None,
+        "media": None,
+        "about": "",
+        "edited": False,
+        "reactions": [],
+        "forwarded": "",
         "text": str(note.params.get("text", "")),
         "status": "",
         "error": "",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dealgram.sandbox.page.file_view import media_of
+
 Json = dict[str, Any]
 
 _KINDS = {
@@ -31,7 +33,8 @@ _KINDS = {
 
 
 def shown(message: Json) -> Json:
-    """The message for the page. `service` ones have only a text; `keyboard` is a list of rows of buttons."""
+    """The message for the page. `service` ones have only a text; `keyboard` is a list of rows of buttons; `media` is
+    what `file_view` makes of a file; `forwarded` and `about` are lines above the text."""
     sender = message.get("sender_chat") or message.get("from") or {}
     service = _service_text(message)
     kind = None if service is not None else _kind(message)
@@ -43,9 +46,14 @@ def shown(message: Json) -> Json:
         "text": service if service is not None else message.get("text") or message.get("caption") or "",
         "entities": message.get("entities") or message.get("caption_entities") or [],
         "kind": kind,
+        "media": media_of(message),
+        "album": message.get("media_group_id"),
+        "forwarded": _origin(message.get("forward_origin")),
+        "about": _about(message),
+        "thread": message.get("message_thread_id") if message.get("is_topic_message") else None,
         "service": service is not None,
         "edited": "edit_date" in message,
-        "reply": _reply(message.get("reply_to_message")),
+        "reply": _reply(message),
         "keyboard": _keyboard(markup),
         "force_reply": _force_reply(markup, message),
         "old": False,
@@ -67,8 +75,8 @@ def _kind(message: Json) -> str | None:
     for field, name in _KINDS.items():
         if field in message:
             detail = message[field]
-            if field == "document":
-                return f"{name}: {detail.get('file_name', 'без имени')}"
+            if field == "venue" or (field == "location" and "venue" in message):
+                return "Место"
             if field == "sticker":
                 return f"{name} {detail.get('emoji', '')}".strip()
             if field == "contact":
@@ -79,11 +87,41 @@ def _kind(message: Json) -> str | None:
     return None if "text" in message else "Сообщение"
 
 
-def _reply(message: Json | None) -> Json | None:
-    if message is None:
-        return None
-    answered = shown({**message, "reply_to_message": None})
-    return {"id": answered["id"], "name": answered["from"]["name"], "text": one_line(answered)}
+def _reply(message: Json) -> Json | None:
+    """What is answered: a message here, of which a part may be quoted, or one of another chat."""
+    picked = (message.get("quote") or {}).get("text", "")
+    answered = message.get("reply_to_message")
+    if answered is not None and "forum_topic_created" not in answered:
+        seen = shown({**answered, "reply_to_message": None})
+        return {"id": seen["id"], "name": seen["from"]["name"], "text": picked or one_line(seen)}
+    elsewhere = message.get("external_reply")
+    if elsewhere is not None:
+        return {"id": None, "name": _origin(elsewhere.get("origin")) or "Другой чат", "text": picked}
+    return None
+
+
+def _origin(origin: Json | None) -> str:
+    if origin is None:
+        return ""
+    party = origin.get("sender_user") or origin.get("sender_chat") or origin.get("chat")
+    return str(origin.get("sender_user_name") or (_name(party) if party else ""))
+
+
+def _about(message: Json) -> str:
+    """A line for what stands in no text: where, who, which options."""
+    if "venue" in message:
+        return f"{message['venue'].get('title', '')}, {message['venue'].get('address', '')}"
+    if "location" in message:
+        place = message["location"]
+        live = "Идёт трансляция · " if place.get("live_period") else ""
+        return f"{live}{place['latitude']:.5f}, {place['longitude']:.5f}"
+    if "contact" in message:
+        return str(message["contact"].get("phone_number", ""))
+    if "poll" in message:
+        return " · ".join(option.get("text", "") for option in message["poll"].get("options", []))
+    if "dice" in message:
+        return f"{message['dice'].get('emoji', '')} {message['dice'].get('value', '')}"
+    return ""
 
 
 def _keyboard(markup: Json) -> list[list[Json]] | None:

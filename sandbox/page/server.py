@@ -18,7 +18,8 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from dealgram.sandbox.amocrm import AmoSimulator
-from dealgram.sandbox.page import amo_actions, amo_view, crm_actions, telegram_actions
+from dealgram.sandbox.page import amo_actions, amo_view, crm_actions, media_actions, telegram_actions
+from dealgram.sandbox.page.files import LARGEST_UPLOAD, TOO_LARGE, PageFiles, shown_as
 from dealgram.sandbox.page.health import HealthWatch
 from dealgram.sandbox.page.live import LivePage
 from dealgram.sandbox.page.refusal import Refusal
@@ -30,7 +31,7 @@ MAX_BODY_BYTES = 256 * 1024
 _STATIC = Path(__file__).parent / "static"
 _SAFETY = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "default-src 'self'; img-src 'self' data:; media-src 'self'; object-src 'none'; base-uri 'none'; "
         "form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -50,12 +51,14 @@ def create_page(
     the operators' token, where the service has one.
     """
     app = QuartTrio(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_UPLOAD
     files = _files()
     people = TelegramView(telegram)
+    uploads = PageFiles()
     actions: dict[str, Callable[[bytes], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]] = {
         **{f"telegram/{name}": partial(action, people) for name, action in telegram_actions.ACTIONS.items()},
-        **{f"amocrm/{name}": partial(action, amo) for name, action in amo_actions.ACTIONS.items()},
+        **{f"telegram/{name}": partial(action, people, uploads) for name, action in media_actions.ACTIONS.items()},
+        **{f"amocrm/{name}": partial(action, amo, uploads) for name, action in amo_actions.ACTIONS.items()},
         **{f"amocrm/{name}": partial(action, amo) for name, action in crm_actions.ACTIONS.items()},
     }
 
@@ -87,9 +90,33 @@ def create_page(
         action = actions.get(f"{area}/{name}")
         if action is None:
             raise Refusal("Такого действия в песочнице нет.", 404)
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
         body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
         answer = action(body)
         return _json(answer if isinstance(answer, Mapping) else await answer, 200)
+
+    @app.post("/upload")
+    async def upload() -> Response:
+        _refuse_foreign("application/octet-stream")
+        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        return _json({"upload": uploads.keep(request.args.get("name", ""), body)}, 200)
+
+    @app.get("/files/telegram/<file_id>")
+    async def telegram_file(file_id: str) -> Response:
+        try:
+            return _shown_file(telegram.file_bytes(file_id))
+        except ValueError:
+            raise Refusal("Такого файла в песочнице нет.", 404) from None
+
+    @app.get("/files/amocrm/<int:account_id>/<amo_id>")
+    async def amocrm_file(account_id: int, amo_id: str) -> Response:
+        item = amo.message(amo_actions.account_of(amo, account_id), amo_id)
+        if item is None or item.data is None:
+            raise Refusal("Такого файла в песочнице нет.", 404)
+        return _shown_file(item.data)
 
     @app.errorhandler(Refusal)
     async def refused(refusal: Refusal) -> Response:
@@ -97,7 +124,8 @@ def create_page(
 
     @app.errorhandler(RequestEntityTooLarge)
     async def too_large(_: RequestEntityTooLarge) -> Response:
-        return _json({"error": "Слишком длинный запрос."}, 413)
+        is_file = request.path == "/upload"
+        return _json({"error": TOO_LARGE if is_file else "Слишком длинный запрос."}, 413)
 
     @app.errorhandler(HTTPException)
     async def failed(error: HTTPException) -> Response:
@@ -114,10 +142,10 @@ def create_page(
 _HTTP_TEXTS = {404: "Такой страницы в песочнице нет.", 405: "Так к этой странице не обращаются."}
 
 
-def _refuse_foreign() -> None:
+def _refuse_foreign(kind: str = "application/json") -> None:
     """Only the page itself may act: another site can send neither this content type nor this header value."""
-    if request.mimetype != "application/json":
-        raise Refusal("Песочница принимает только JSON.", 415)
+    if request.mimetype != kind:
+        raise Refusal("Песочница принимает здесь только JSON." if kind.endswith("json") else "Здесь ждут файл.", 415)
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Refusal("Песочница не принимает запросы с других сайтов.", 403)
 
@@ -138,6 +166,16 @@ def _file(files: Mapping[str, tuple[bytes, str]], name: str) -> Response:
     charset = "; charset=utf-8" if kind.startswith("text/") or kind.endswith("svg+xml") else ""
     response = Response(content, content_type=kind + charset)
     response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _shown_file(data: bytes) -> Response:
+    """Somebody's file: shown as what it is, or a download; players ask for ranges."""
+    kind = shown_as(data)
+    response = Response(data, content_type=kind)
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    if kind == "application/octet-stream":
+        response.headers["Content-Disposition"] = "attachment"
     return response
 
 

@@ -28,6 +28,7 @@ class _Write(msgspec.Struct, forbid_unknown_fields=True):
     chat: str
     text: str
     reply_to: int | None = None
+    thread: int | None = None
 
 
 class _Press(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,25 +64,25 @@ class _Group(msgspec.Struct, forbid_unknown_fields=True):
 
 def _write(view: TelegramView, body: bytes) -> Json:
     wanted = decode(body, _Write)
-    person = _person(view, wanted.person)
-    place = _place(view, wanted.chat, person)
+    person = find_person(view, wanted.person)
+    place = find_place(view, wanted.chat, person)
     text = text_of(wanted.text, limit=TEXT_LIMIT, empty="Напишите что-нибудь: пустое сообщение не отправить.")
-    with _possible("Отправить не получилось: сообщения, на которое вы отвечаете, больше нет."):
-        message = view.telegram.write(person, place, text, reply_to=wanted.reply_to)
+    with possible("Отправить не получилось: сообщение или тема удалены, или писать здесь нельзя."):
+        message = view.telegram.write(person, place, text, reply_to=wanted.reply_to, thread=wanted.thread)
     return {"message": message["message_id"]}
 
 
 def _press(view: TelegramView, body: bytes) -> Json:
     wanted = decode(body, _Press)
-    person = _person(view, wanted.person)
-    place = _place(view, wanted.chat, person)
-    with _possible("Этой кнопки у сообщения больше нет."):
+    person = find_person(view, wanted.person)
+    place = find_place(view, wanted.chat, person)
+    with possible("Этой кнопки у сообщения больше нет."):
         return {"callback": view.telegram.press(person, place, wanted.message, wanted.data)}
 
 
 def _block(view: TelegramView, body: bytes) -> Json:
     wanted = decode(body, _Block)
-    person, bot = _person(view, wanted.person), _bot(view, wanted.bot)
+    person, bot = find_person(view, wanted.person), _bot(view, wanted.bot)
     if wanted.blocked:
         view.telegram.block(person, bot)
     else:
@@ -91,7 +92,7 @@ def _block(view: TelegramView, body: bytes) -> Json:
 
 def _new_group(view: TelegramView, body: bytes) -> Json:
     wanted = decode(body, _NewGroup)
-    owner = _person(view, wanted.person)
+    owner = find_person(view, wanted.person)
     title = text_of(wanted.title, limit=TITLE_LIMIT, empty="Назовите группу.")
     members = [_party(view, member) for member in dict.fromkeys(wanted.members) if member != owner.id]
     chat = view.telegram.create_group(title, owner, kind="supergroup" if wanted.supergroup else "group")
@@ -131,14 +132,14 @@ def _demote(view: TelegramView, body: bytes) -> Json:
     person, chat, member = _membership(view, body)
     _must_be_in(chat, member)
     _must_be_admin(chat, person)
-    with _possible(f"{member.name} — не администратор."):
+    with possible(f"{member.name} — не администратор."):
         view.telegram.demote(chat, member, by=person)
     return {}
 
 
 def _upgrade(view: TelegramView, body: bytes) -> Json:
     wanted = decode(body, _Group)
-    person, chat = _person(view, wanted.person), _group(view, wanted.group)
+    person, chat = find_person(view, wanted.person), find_group(view, wanted.group)
     if chat.kind != "group":
         raise Refusal("Это уже супергруппа.")
     _must_be_admin(chat, person)
@@ -159,7 +160,7 @@ ACTIONS: dict[str, Action] = {
 
 
 @contextmanager
-def _possible(otherwise: str) -> Iterator[None]:
+def possible(otherwise: str) -> Iterator[None]:
     """What the simulator calls impossible becomes the sentence `otherwise`."""
     try:
         yield
@@ -167,7 +168,8 @@ def _possible(otherwise: str) -> Iterator[None]:
         raise Refusal(otherwise, 409) from error
 
 
-def _person(view: TelegramView, person_id: int) -> SimUser:
+def find_person(view: TelegramView, person_id: int) -> SimUser:
+    """Somebody of the sandbox, or a refusal."""
     person = next((one for one in view.telegram.people if one.id == person_id), None)
     if person is None:
         raise Refusal("Такого человека в песочнице нет.", 404)
@@ -182,17 +184,18 @@ def _bot(view: TelegramView, bot_id: int) -> SimBot:
 
 
 def _party(view: TelegramView, party_id: int) -> SimUser | SimBot:
-    return next((one for one in view.telegram.bots if one.id == party_id), None) or _person(view, party_id)
+    return next((one for one in view.telegram.bots if one.id == party_id), None) or find_person(view, party_id)
 
 
-def _group(view: TelegramView, chat_id: int) -> SimChat:
+def find_group(view: TelegramView, chat_id: int) -> SimChat:
+    """A living group, or a refusal."""
     chat = next((one for one in view.groups() if one.id == chat_id), None)
     if chat is None:
         raise Refusal("Такой группы в песочнице нет (или она стала супергруппой).", 404)
     return chat
 
 
-def _place(view: TelegramView, key: str, person: SimUser) -> SimChat | SimBot:
+def find_place(view: TelegramView, key: str, person: SimUser) -> SimChat | SimBot:
     """The chat behind a key of the page: a group, or the bot of a private chat."""
     bot = next((one for one in view.telegram.bots if key == private_key(one, person)), None)
     if bot is not None:
@@ -208,8 +211,8 @@ def _place(view: TelegramView, key: str, person: SimUser) -> SimChat | SimBot:
 
 def _membership(view: TelegramView, body: bytes) -> tuple[SimUser, SimChat, SimUser | SimBot]:
     wanted = decode(body, _Member)
-    person = _person(view, wanted.person)
-    return person, _joined(_group(view, wanted.group), person), _party(view, wanted.member)
+    person = find_person(view, wanted.person)
+    return person, _joined(find_group(view, wanted.group), person), _party(view, wanted.member)
 
 
 def _joined(chat: SimChat, person: SimUser) -> SimChat:

@@ -32,6 +32,7 @@ class TelegramView:
     def __init__(self, telegram: TelegramSimulator) -> None:
         self.telegram = telegram
         self._seen: dict[int, SimChat] = {}
+        self._albums = 0
         self.groups()
 
     def groups(self) -> list[SimChat]:
@@ -85,6 +86,7 @@ class TelegramView:
             "was": before.id if before is not None else None,
             "title": chat.title,
             "kind": chat.kind,
+            "forum": chat.is_forum,
             "members": [
                 {
                     "id": member.party.id,
@@ -106,6 +108,8 @@ class TelegramView:
             "group": chat.id,
             "readers": [member.party.id for member in chat.present() if isinstance(member.party, SimUser)],
             "menu": f"/menu@{bots[0].username}" if bots else None,
+            "topics": _topics(chat),
+            "acted": chat.acted,
             "last": _last(messages),
         }
 
@@ -116,7 +120,24 @@ class TelegramView:
         return [*earlier, *self._messages(chat)][-MESSAGES_SHOWN:]
 
     def _messages(self, chat: SimChat) -> list[Json]:
-        return [shown(message) for message in self.telegram.history(chat)[-MESSAGES_SHOWN:]]
+        return [
+            {**shown(message), "reactions": self._reactions(chat, message["message_id"])}
+            for message in self.telegram.history(chat)[-MESSAGES_SHOWN:]
+        ]
+
+    def _reactions(self, chat: SimChat, message_id: int) -> list[Json]:
+        """Each emoji with those who chose it."""
+        stored = chat.messages.get(message_id)
+        found: dict[str, list[int]] = {}
+        for party, reactions in stored.reactions.items() if stored is not None else ():
+            for one in reactions:
+                found.setdefault(one.get("emoji", "⭐"), []).append(party)
+        return [{"emoji": emoji, "by": by} for emoji, by in found.items()]
+
+    def next_album(self) -> int:
+        """A number for an album that has not been used."""
+        self._albums += 1
+        return self._albums
 
     def _answers(self) -> list[Json]:
         answers = list(self.telegram.callback_answers.items())[-ANSWERS_SHOWN:]
@@ -142,8 +163,22 @@ def _private_chat(bot: SimBot, person: SimUser, chat: SimChat | None, messages: 
         "blocked": chat is not None and chat.blocked,
         "readers": [person.id],
         "menu": None,
+        "topics": [],
+        "acted": 0 if chat is None else chat.acted,
         "last": _last(messages),
     }
+
+
+def _topics(chat: SimChat) -> list[Json]:
+    """The topics of a forum; General has no number."""
+    if not chat.is_forum:
+        return []
+    names = {number: first.content["forum_topic_created"]["name"] for number, first in chat.topics.items()}
+    for message in chat.messages.values():
+        renamed = message.content.get("forum_topic_edited", {}).get("name")
+        if renamed and message.topic is not None and message.topic.number in names:
+            names[message.topic.number] = renamed
+    return [{"id": None, "name": "Общая тема"}, *({"id": number, "name": name} for number, name in names.items())]
 
 
 def _last(messages: list[Json]) -> Json | None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 import trio
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `page_play`: test folders are no packages
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: no browser tests")
 

@@ -4,12 +4,16 @@ import { toast } from './toast.js';
 
 /** Returns the answer, or null after showing why not. */
 export async function act(path, body) {
+  return post(`/api/${path}`, 'application/json', JSON.stringify(body));
+}
+
+async function post(address, type, body) {
   let response;
   try {
-    response = await fetch(`/api/${path}`, {
+    response = await fetch(address, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
+      headers: { 'Content-Type': type },
+      body,
     });
   } catch {
     toast('Песочница не отвечает. Проверьте, что она запущена.', 'error');
@@ -26,4 +30,9 @@ export async function act(path, body) {
     return null;
   }
   return answer;
+}
+
+/** Gives a file to the page's server, to be sent with an action. Returns the answer, or null after showing why not. */
+export async function upload(file) {
+  return post(`/upload?name=${encodeURIComponent(file.name)}`, 'application/octet-stream', file);
 }

@@ -1,6 +1,8 @@
 /* One Telegram message as a bubble or a line in the middle. Draws only; what happens on a press is the caller's. */
 
 import { avatar, h, hue, icon, time } from './dom.js';
+import { media } from './media.js';
+import { chips, picker } from './reactions.js';
 import { formatted, linkified } from './richtext.js';
 
 /** A line in the middle: somebody came, left, renamed the group. */
@@ -9,17 +11,18 @@ export const service = (message) =>
 
 /**
  * A bubble with its keyboard. `first` and `last` say where it stands in a run of one sender; `look` is how it is seen
- * (`person`, `group`, `chosen`) and what can be done with it (`reply`, `send` a command, `press` a button, `reveal`).
+ * (`person`, `group`, `chosen`, `topic` name, `names` of people) and what can be done with it (`reply`, `edit`, `react`,
+ * `send` a command, `press` a button, `reveal`).
  */
 export function bubble({ message, first, last }, look) {
-  const { person, group, chosen, reply, send, press, reveal } = look;
+  const { person, group, chosen, topic, reply, edit, react, send, press, reveal } = look;
   const own = message.from.id === person;
   const body = h(
     'div',
     {
       class: 'bubble',
       onclick: (event) => {
-        if (!message.old && !event.target.closest('a, button') && String(window.getSelection()) === '') reply();
+        if (!message.old && !event.target.closest('a, button, audio, video') && String(window.getSelection()) === '') reply();
       },
     },
     group && !own && first
@@ -30,15 +33,18 @@ export function bubble({ message, first, last }, look) {
           message.from.bot ? h('i', null, 'бот') : null,
         )
       : null,
+    topic ? h('span', { class: 'bubble-topic', 'data-testid': 'message-topic' }, topic) : null,
+    message.forwarded ? h('span', { class: 'bubble-forwarded' }, `Переслано от: ${message.forwarded}`) : null,
     message.reply
       ? h(
           'button',
-          { type: 'button', class: 'quote', onclick: () => reveal(message.reply.id) },
+          { type: 'button', class: 'quote', disabled: message.reply.id === null, onclick: () => reveal(message.reply.id) },
           h('strong', null, message.reply.name),
           h('span', null, message.reply.text),
         )
       : null,
-    message.kind ? h('span', { class: 'bubble-kind' }, message.kind) : null,
+    message.media ? media(message.media) : message.kind ? h('span', { class: 'bubble-kind' }, message.kind) : null,
+    message.about ? h('span', { class: 'bubble-about' }, message.about) : null,
     h(
       'span',
       { class: 'bubble-text', 'data-testid': 'message-text' },
@@ -48,30 +54,58 @@ export function bubble({ message, first, last }, look) {
     message.old
       ? null
       : h(
-          'button',
-          {
-            type: 'button',
-            class: 'bubble-reply',
-            title: 'Ответить',
-            'aria-label': `Ответить на сообщение: ${message.from.name}`,
-            'data-focus': `reply-${message.id}`,
-            'data-testid': 'reply',
-            onclick: reply,
-          },
-          icon('reply'),
+          'span',
+          { class: 'bubble-tools' },
+          tool('reply', 'Ответить', `Ответить на сообщение: ${message.from.name}`, 'reply', message.id, reply),
+          own && (message.text || message.media)
+            ? tool('pencil', 'Изменить', 'Изменить своё сообщение', 'edit', message.id, edit)
+            : null,
+          picker(react, message.id),
         ),
   );
   return h(
     'div',
     {
-      class: `message ${own ? 'own' : 'other'}${first ? ' first' : ''}${last ? ' last' : ''}${chosen ? ' chosen' : ''}`,
+      class: `message ${own ? 'own' : 'other'}${message.album ? ' of-album' : ''}${first ? ' first' : ''}${last ? ' last' : ''}${chosen ? ' chosen' : ''}`,
       'data-testid': 'message',
       'data-message': message.old ? null : message.id,
       'data-from': message.from.name,
       'data-own': String(own),
     },
     group && !own ? (last ? avatar(message.from.name) : h('span', { class: 'avatar-room' })) : null,
-    h('div', { class: 'bubble-column' }, body, message.keyboard ? keyboard(message, press) : null),
+    h(
+      'div',
+      { class: 'bubble-column' },
+      body,
+      chips(
+        message.reactions.map((one) => ({ ...one, count: one.by.length })),
+        {
+          title: (one) => one.by.map((id) => look.names[id] || 'бот').join(', '),
+          mine: (one) => one.by.includes(person),
+          choose: react,
+          focus: message.id,
+        },
+      ),
+      message.keyboard ? keyboard(message, press) : null,
+    ),
+  );
+}
+
+function tool(sign, title, label, name, id, onclick) {
+  return h(
+    'button',
+    {
+      type: 'button',
+      title,
+      'aria-label': label,
+      'data-focus': `${name}-${id}`,
+      'data-testid': name,
+      onclick: (event) => {
+        event.stopPropagation();
+        onclick();
+      },
+    },
+    icon(sign),
   );
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { act } from './api.js';
+import { createAttachments } from './attach.js';
 import { openDealActions } from './dealactions.js';
 import { avatar, day, fillSelect, fitHeight, h, icon, keepAtEnd, reconcile } from './dom.js';
 import { feedItem } from './feeditem.js';
@@ -50,6 +51,19 @@ export function createDealCard() {
     'Отправить',
   );
   const replyBar = h('div', { class: 'reply-bar', hidden: true, 'data-testid': 'amo-reply-bar' });
+  const attachments = createAttachments({
+    testid: 'amo',
+    samples: [
+      ['photo', 'Фото'],
+      [['photo', 'photo', 'photo'], 'Альбом: три фото'],
+      ['video', 'Видео'],
+      ['voice', 'Голосовое сообщение'],
+      ['audio', 'Аудиозапись'],
+      ['sticker', 'Стикер'],
+      ['document', 'Файл'],
+    ],
+    onChange: () => grow(),
+  });
   const form = h(
     'form',
     { class: 'amo-composer' },
@@ -60,7 +74,8 @@ export function createDealCard() {
       h('label', null, h('span', null, 'от'), managers),
     ),
     replyBar,
-    h('div', { class: 'amo-write' }, input, sendButton),
+    attachments.tray,
+    h('div', { class: 'amo-write' }, attachments.element, input, sendButton),
   );
   const element = h(
     'article',
@@ -75,19 +90,21 @@ export function createDealCard() {
 
   function grow() {
     fitHeight(input);
-    sendButton.disabled = !input.value.trim() || !chats.value;
+    sendButton.disabled = (!input.value.trim() && !attachments.files().length) || !chats.value;
   }
 
   async function submit() {
     const text = input.value;
     const from = mark();
     const reply = state.replies[from];
-    if (!text.trim()) return;
+    const files = attachments.files();
+    if (!text.trim() && !files.length) return;
     if (!chats.value) {
       toast('В этой Сделке ещё нет чатов: ответить некуда.', 'error');
       return;
     }
     input.value = '';
+    const taken = attachments.take();
     grow();
     const answer = await act('amocrm/answer', {
       account: state.account.id,
@@ -95,6 +112,7 @@ export function createDealCard() {
       chat: chats.value,
       user: Number(managers.value),
       text,
+      files,
       reply_to: reply ? reply.id : null,
     });
     if (answer) {
@@ -102,15 +120,31 @@ export function createDealCard() {
       drawReply();
     } else if (mark() === from && !input.value) {
       input.value = text;
+      attachments.put(taken);
       grow();
     }
+  }
+
+  /** amoCRM tells of typing at most once in five seconds; the page asks no more often. */
+  let toldTyping = 0;
+  function tellTyping() {
+    if (!chats.value || Date.now() - toldTyping < 4000) return;
+    toldTyping = Date.now();
+    act('amocrm/typing', { account: state.account.id, chat: chats.value, user: Number(managers.value) });
+  }
+
+  function react(item, emoji) {
+    return act('amocrm/react', { account: state.account.id, message: item.id, user: Number(managers.value), emoji });
   }
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     submit();
   });
-  input.addEventListener('input', grow);
+  input.addEventListener('input', () => {
+    grow();
+    if (input.value) tellTyping();
+  });
   input.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
@@ -135,11 +169,11 @@ export function createDealCard() {
     const detail = part(`deal:${account.id}:${deal.id}`) || { contacts: [], chats: [], feed: [] };
     drawHead(account, deal);
     drawContacts(detail);
-    drawFeed(detail, switched);
     fillSelect(
       managers,
       account.users.map((user) => [user.id, user.name]),
     );
+    drawFeed(detail, switched);
     drawChats(detail);
     drawReply();
     if (switched) {
@@ -230,6 +264,7 @@ export function createDealCard() {
   }
 
   function drawFeed(detail, switched) {
+    const user = managers.selectedOptions[0]?.text;
     const rows = [];
     let shown = '';
     for (const item of detail.feed) {
@@ -242,8 +277,9 @@ export function createDealCard() {
       items,
       rows,
       (row) => row.key,
-      (row) => JSON.stringify(row),
-      (row) => (row.day ? h('div', { class: 'feed-day' }, row.day) : feedItem(row.item, answerTo)),
+      (row) => JSON.stringify([row, user]),
+      (row) =>
+        row.day ? h('div', { class: 'feed-day' }, row.day) : feedItem(row.item, { answerTo, react, user }),
     );
     empty.hidden = detail.feed.length > 0;
     if (!empty.firstChild) {
@@ -274,7 +310,7 @@ export function createDealCard() {
     };
     replyBar.replaceChildren(
       icon('reply'),
-      h('div', { class: 'reply-text' }, h('strong', null, item.author), h('span', null, item.text)),
+      h('div', { class: 'reply-text' }, h('strong', null, item.author), h('span', null, item.text || item.kind)),
       h(
         'button',
         { type: 'button', class: 'plain', 'aria-label': 'Не отвечать на сообщение', onclick: cancel },

@@ -27,6 +27,9 @@ const ICONS = {
   remove: 'M5 12h14',
   up: 'M12 19V5M6 11l6-6 6 6',
   unplug: 'M4 20l4-4M7 13l4 4 2-2-4-4ZM20 4l-4 4M17 11l-4-4-2 2 4 4Z',
+  clip:
+    'M20 11.5l-8.2 8.2a5 5 0 0 1-7-7l8.4-8.5a3.4 3.4 0 0 1 4.8 4.8l-8.4 8.5a1.7 1.7 0 0 1-2.4-2.4L15 7.3',
+  pencil: 'M4 20l1-4.5L16 4.5 19.5 8 8.5 19 4 20ZM14 6.5 17.5 10',
   slash: 'M14.5 5l-5 14',
   ban: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18M5.7 5.7l12.6 12.6',
 };
@@ -128,11 +131,16 @@ export function fillSelect(select, options, wanted) {
 /** Keeps a scrolled list at its end while the reader is there, whatever grows or is shown anew. Returns "go to the end". */
 export function keepAtEnd(scroller, content) {
   let atEnd = true;
+  let last = 0;
   const settle = () => {
     if (atEnd) scroller.scrollTop = scroller.scrollHeight;
   };
   scroller.addEventListener('scroll', () => {
-    if (scroller.clientHeight) atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
+    if (!scroller.clientHeight) return;
+    // Only who scrolls up leaves the end: a picture that has just been loaded makes the way to it longer.
+    const isNear = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
+    if (isNear || scroller.scrollTop < last) atEnd = isNear;
+    last = scroller.scrollTop;
   });
   const observer = new ResizeObserver(settle);
   observer.observe(scroller);

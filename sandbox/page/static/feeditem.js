@@ -1,6 +1,8 @@
 /* One line of a deal's feed: a message with its author, conversation and delivery status, or a note. */
 
 import { avatar, h, icon, time } from './dom.js';
+import { media } from './media.js';
+import { chips, picker } from './reactions.js';
 import { linkified } from './richtext.js';
 
 const STATUS = {
@@ -11,8 +13,8 @@ const STATUS = {
   pending: ['clock', 'отправляется'],
 };
 
-/** `answerTo(item)` is called when somebody wants to answer this message. */
-export function feedItem(item, answerTo) {
+/** `answerTo(item)` is called when somebody wants to answer this message, `react(item, emoji)` for a reaction of `user`. */
+export function feedItem(item, { answerTo, react, user }) {
   if (item.role === 'note') {
     return h(
       'div',
@@ -56,8 +58,18 @@ export function feedItem(item, answerTo) {
       item.reply
         ? h('div', { class: 'quote' }, h('strong', null, item.reply.author), h('span', null, item.reply.text))
         : null,
-      item.kind ? h('span', { class: 'bubble-kind' }, item.kind) : null,
-      h('div', { class: 'feed-text', 'data-testid': 'feed-text' }, linkified(item.text)),
+      item.forwarded ? h('div', { class: 'bubble-forwarded' }, `Переслано от: ${item.forwarded}`) : null,
+      item.media ? media(item.media) : item.kind ? h('span', { class: 'bubble-kind' }, item.kind) : null,
+      item.about ? h('span', { class: 'bubble-about' }, item.about) : null,
+      item.text || !(item.media || item.kind)
+        ? h('div', { class: 'feed-text', 'data-testid': 'feed-text' }, linkified(item.text))
+        : null,
+      chips(grouped(item.reactions), {
+        title: (one) => one.names.join(', '),
+        mine: (one) => one.names.includes(user),
+        choose: (emoji) => react(item, emoji),
+        focus: item.id,
+      }),
       item.error ? h('div', { class: 'feed-error', 'data-testid': 'feed-error' }, item.error) : null,
       h(
         'div',
@@ -75,6 +87,8 @@ export function feedItem(item, answerTo) {
               'Ответить',
             )
           : null,
+        item.chat ? picker((emoji) => react(item, emoji), item.id) : null,
+        item.edited ? h('span', { class: 'muted', 'data-testid': 'feed-edited' }, 'изменено') : null,
         h('time', null, time(item.at)),
         sign
           ? h(
@@ -86,4 +100,10 @@ export function feedItem(item, answerTo) {
       ),
     ),
   );
+}
+
+function grouped(reactions) {
+  const found = new Map();
+  for (const one of reactions) found.set(one.emoji, [...(found.get(one.emoji) || []), one.name]);
+  return [...found].map(([emoji, names]) => ({ emoji, names, count: names.length }));
 }

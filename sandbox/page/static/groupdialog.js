@@ -137,7 +137,44 @@ function members(state, group, person) {
           ),
         )
       : null,
+    group.forum ? newTopic(change) : makeForum(change),
   ].filter(Boolean);
+}
+
+function makeForum(change) {
+  return h(
+    'div',
+    { class: 'upgrade' },
+    h('p', null, 'С темами у каждого вопроса в группе своё место, и ответ менеджера приходит в ту же тему.'),
+    h(
+      'button',
+      { type: 'button', class: 'button', 'data-testid': 'make-forum', onclick: () => change('forum', {}) },
+      icon('note'),
+      'Включить темы',
+    ),
+  );
+}
+
+function newTopic(change) {
+  const name = h('input', {
+    class: 'field',
+    required: true,
+    maxlength: '128',
+    placeholder: 'Например: Доставка',
+    'aria-label': 'Название новой темы',
+    'data-testid': 'new-topic-name',
+  });
+  const form = h(
+    'form',
+    { class: 'upgrade new-topic' },
+    name,
+    h('button', { type: 'submit', class: 'button', 'data-testid': 'new-topic-create' }, icon('plus'), 'Новая тема'),
+  );
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (await change('topics', { name: name.value })) name.value = '';
+  });
+  return form;
 }
 
 function memberRow(member, person, change) {
