@@ -223,8 +223,10 @@ class Cloud:
         """Makes a basic group a supergroup: a new chat with a new id and its own numbering (telegram-facts §1.7)."""
         new = self.world.add_chat("supergroup", chat.title)
         new.members = {
-            key: Member(member.party, member.status, member.sees_everything) for key, member in chat.members.items()
+            key: Member(member.party, member.status, member.sees_everything, lacks=member.lacks)
+            for key, member in chat.members.items()
         }
+        new.forbidden, new.allowed_reactions = chat.forbidden, chat.allowed_reactions
         self.post(chat, by, {"migrate_to_chat_id": new.id}, service=True)
         chat.migrated_to = new
         if announce_membership:

@@ -6,14 +6,14 @@ methods of their own; an album keeps its kind; the same again is refused as "not
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from dealgram.sandbox.telegram.access import chat_for, message_in
 from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import NOT_MODIFIED, bad_request, misuse
 from dealgram.sandbox.telegram.keyboards import checked
-from dealgram.sandbox.telegram.media import CAPTIONED, Kind, Media
-from dealgram.sandbox.telegram.media_methods import words_of
+from dealgram.sandbox.telegram.media import CAPTIONED, Media
+from dealgram.sandbox.telegram.media_methods import kind_of, words_of
 from dealgram.sandbox.telegram.messages import Stored
 from dealgram.sandbox.telegram.methods import ChatCall, Method
 from dealgram.sandbox.telegram.posting import Posting, caption, message_text
@@ -85,14 +85,14 @@ class Editing:
         before = message.media.kind if message.media is not None else None
         if before not in _EDITABLE and "text" not in message.content:
             raise bad_request("message media can't be edited")
-        kind = cast("Kind", call.media["type"])
+        kind = kind_of(call.media)
         if "media_group_id" in message.about:
             if kind == "animation":
                 raise misuse("message content type can't be used in an album")
             if _album_of(kind) != _album_of(before):
                 raise misuse("can't change media type in the album")
         sure = kind == "document" and "media_group_id" in message.about
-        media = self._uploads.media(bot, kind, call.media["media"], call.media, sure=sure)
+        media = self._uploads.media(bot, kind, call.media.get("media"), call.media, sure=sure)
         return self._edited(bot, message, words_of(call.media), markup, media)
 
     def edit_markup(self, bot: SimBot, call: EditMessageReplyMarkup) -> Json:

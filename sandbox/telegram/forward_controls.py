@@ -25,17 +25,19 @@ class ForwardControls(Hands):
         self, person: SimUser, place: Place, source_place: Place, message_id: int, *, thread: int | None = None
     ) -> Json:
         """Passes a message on with its file and its origin; a bot as source is the person's private chat with it."""
-        chat = self._writable(person, place, thread)
+        chat = self._writable(person, place)
         source = self._source(person, source_place, message_id)
-        return self._forwarded(person, chat, source, self._target(chat, thread=thread).topic, None).as_message(None)
+        return self._forwarded(person, chat, source, self._target(person, chat, thread=thread).topic, None).as_message(
+            None
+        )
 
     def forward_album(
         self, person: SimUser, place: Place, source_place: Place, message_ids: list[int], *, thread: int | None = None
     ) -> list[Json]:
         """Passes several messages on at once, as one album."""
-        chat = self._writable(person, place, thread)
+        chat = self._writable(person, place)
         sources = [self._source(person, source_place, message_id) for message_id in message_ids]
-        album, topic = self._cloud.new_album(), self._target(chat, thread=thread).topic
+        album, topic = self._cloud.new_album(), self._target(person, chat, thread=thread).topic
         return [self._forwarded(person, chat, source, topic, album).as_message(None) for source in sources]
 
     def reply_elsewhere(
@@ -53,7 +55,7 @@ class ForwardControls(Hands):
 
         Without a `quote` the server quotes the beginning by itself (Bot API: TextQuote.is_manual).
         """
-        chat = self._writable(person, place, thread)
+        chat = self._writable(person, place)
         source = self._source(person, other_chat, message_id)
         cut = quoted(source, quote)
         if cut is None and source.text:
@@ -64,7 +66,7 @@ class ForwardControls(Hands):
             finish(text, []).content(),
             elsewhere=source,
             quote=cut,
-            topic=self._target(chat, thread=thread).topic,
+            topic=self._target(person, chat, thread=thread).topic,
         )
         return message.as_message(None)
 

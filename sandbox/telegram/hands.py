@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.messages import Stored, find
 from dealgram.sandbox.telegram.text import finish, utf16_length
-from dealgram.sandbox.telegram.world import Json, Party, SimBot, SimChat, SimUser
+from dealgram.sandbox.telegram.world import GENERAL, Json, Party, SimBot, SimChat, SimUser
 
 Place = SimChat | SimBot
 
@@ -29,7 +29,7 @@ class Target:
 class Hands:
     _cloud: Cloud
 
-    def _writable(self, person: Party, place: Place, thread: int | None = None) -> SimChat:
+    def _writable(self, person: Party, place: Place) -> SimChat:
         """The chat of a place, if the person may write there."""
         if isinstance(place, SimBot):
             if not isinstance(person, SimUser):
@@ -41,9 +41,6 @@ class Hands:
             raise ValueError(f"«{place.title}» became the supergroup {place.migrated_to.id}")
         if place.deleted or not place.is_present(person):
             raise ValueError(f"{person.name} is not in «{place.title}»")
-        general = 1 if place.is_forum else 0
-        if (thread or general) in place.closed_topics and not place.is_admin(person):
-            raise ValueError(f"the topic {thread or general} of «{place.title}» is closed")
         return place
 
     def _message(self, chat: SimChat, message_id: int) -> Stored:
@@ -53,15 +50,24 @@ class Hands:
         return message
 
     def _target(
-        self, chat: SimChat, reply_to: int | None = None, quote: str | None = None, thread: int | None = None
+        self,
+        person: Party,
+        chat: SimChat,
+        *,
+        reply_to: int | None = None,
+        quote: str | None = None,
+        thread: int | None = None,
     ) -> Target:
-        """Raises ValueError for a message, a quote or a topic that is not there."""
+        """Raises ValueError for a message, a quote or a topic that is not there, or a topic closed to the person."""
         answered = self._message(chat, reply_to) if reply_to is not None else None
         topic = answered.topic if answered is not None else None
-        if thread is not None and not (thread == 1 and chat.is_forum):
+        if thread is not None and not (thread == GENERAL and chat.is_forum):
             if thread not in chat.topics:
                 raise ValueError(f"«{chat.title}» has no topic {thread}")
             topic = chat.topics[thread]
+        goes_to = topic.number if topic is not None else GENERAL
+        if chat.is_forum and goes_to in chat.closed_topics and not chat.is_admin(person):
+            raise ValueError(f"the topic {goes_to} of «{chat.title}» is closed")
         return Target(answered, quoted(answered, quote), topic)
 
 

@@ -24,8 +24,8 @@ class LocationControls(Hands):
         thread: int | None = None,
     ) -> Json:
         """A point; with `live_period` (seconds) one that is going to move."""
-        chat = self._writable(person, place, thread)
-        target = self._target(chat, reply_to, thread=thread)
+        chat = self._writable(person, place)
+        target = self._target(person, chat, reply_to=reply_to, thread=thread)
         content = _location(longitude, latitude, live_period)
         message = self._cloud.post(chat, person, content, reply_to=target.message, topic=target.topic)
         return message.as_message(None)

@@ -127,7 +127,7 @@ def make(
     `size` may claim more bytes than there are. Whether the kind fits the bytes is the business of whoever sends.
     """
     seen = look(data)
-    mime = mime_type or _mime(seen, file_name)
+    mime = mime_type or _mime(kind, seen, file_name)
     extension = _extension(kind, mime, file_name)
     file = store.add(data, extension=extension, size=size, folder=_FOLDERS[kind], lasting=False)
     sides = (width or seen.width or 640, height or seen.height or 480)
@@ -163,10 +163,12 @@ def _ids(file: SimFile, viewer: SimBot | None) -> Json:
     return {"file_id": file.id_for(viewer), "file_unique_id": file.unique_id}
 
 
-def _mime(seen: Look, file_name: str | None) -> str:
+def _mime(kind: Kind, seen: Look, file_name: str | None) -> str:
+    """A document is what its name says, everything else what its bytes say."""
     by_name = guess_type(file_name)[0] if file_name else None
     recognized = seen.mime if seen.mime != Look().mime else None
-    return by_name or recognized or Look().mime
+    first, second = (by_name, recognized) if kind == "document" else (recognized, by_name)
+    return first or second or Look().mime
 
 
 def _extension(kind: Kind, mime: str, file_name: str | None) -> str:

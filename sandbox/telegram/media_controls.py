@@ -49,7 +49,7 @@ class MediaControls(Hands):
         in seconds; messages of one `album` (any text) belong together, as those of `send_album` do. `file_name=""`
         leaves the file without a name.
         """
-        chat = self._writable(person, place, thread)
+        chat = self._writable(person, place)
         if anonymous and not chat.is_admin(person):
             raise ValueError("only administrators write anonymously")
         media = self._media(
@@ -64,7 +64,7 @@ class MediaControls(Hands):
             thumbnail=thumbnail,
             spoiler=spoiler,
         )
-        target = self._target(chat, reply_to, quote, thread)
+        target = self._target(person, chat, reply_to=reply_to, quote=quote, thread=thread)
         message = self._cloud.post(
             chat,
             person,

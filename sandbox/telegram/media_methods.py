@@ -10,11 +10,11 @@ from typing import Any, cast
 import msgspec
 
 from dealgram.sandbox.telegram.cloud import Cloud
-from dealgram.sandbox.telegram.errors import ApiError, bad_request, misuse
-from dealgram.sandbox.telegram.media import Kind, Media
+from dealgram.sandbox.telegram.errors import ApiError, MisuseError, bad_request, misuse
+from dealgram.sandbox.telegram.media import KINDS, Kind, Media
 from dealgram.sandbox.telegram.methods import Method
 from dealgram.sandbox.telegram.posting import Posting, SendCall, caption
-from dealgram.sandbox.telegram.uploads import Uploads
+from dealgram.sandbox.telegram.uploads import REFUSED_PICTURES, Uploads
 from dealgram.sandbox.telegram.world import Json, SimBot
 
 ALBUM = range(2, 11)
@@ -107,7 +107,7 @@ class MediaMethods:
         """All or nothing; a file that Telegram refuses is named by its place in the album."""
         if len(call.media) not in ALBUM:
             raise misuse("too many messages to send as an album" if call.media else "there are no messages to send")
-        kinds = [item["type"] for item in call.media]
+        kinds = [kind_of(item) for item in call.media]
         for alone in sorted(_ALONE & set(kinds)):
             if len(set(kinds)) > 1:
                 raise misuse(f"{alone} can't be mixed with other media types")
@@ -117,18 +117,28 @@ class MediaMethods:
         return [self._posting.post(bot, spot, words, media=media, album=album) for media, words in items]
 
     def _item(self, bot: SimBot, number: int, item: Json) -> tuple[Media, Json]:
-        kind = cast("Kind", item["type"])
+        kind = kind_of(item)
         words = words_of(item)
         try:
-            media = self._uploads.media(bot, kind, item["media"], item, sure=kind == "document")
+            media = self._uploads.media(bot, kind, item.get("media"), item, sure=kind == "document")
         except ApiError as error:
-            if error.description.isupper() or error.description.endswith(("FAILED", "DIMENSIONS")):
-                reason = error.description.removeprefix("Bad Request: ")
+            reason = error.description.removeprefix("Bad Request: ")
+            if reason in REFUSED_PICTURES:
                 raise bad_request(f'failed to send message #{number} with the error message "{reason}"') from None
             raise
         if media.kind != kind:
-            raise bad_request(f'failed to send message #{number} with the error message "MEDIA_INVALID"')
+            raise bad_request("can't use the media of the specified type in the album")
         return media, words
+
+
+def kind_of(item: Json) -> Kind:
+    """The kind that an InputMedia names; live photos are not simulated."""
+    kind = item.get("type")
+    if kind == "live_photo":
+        raise MisuseError(501, "Not Implemented: the simulator does not have live photos")
+    if kind not in KINDS:
+        raise misuse(f'can\'t parse InputMedia: type "{kind}" is unsupported')
+    return cast("Kind", kind)
 
 
 def words_of(item: Json) -> Json:
@@ -137,6 +147,6 @@ def words_of(item: Json) -> Json:
         item.get("caption", ""),
         item.get("parse_mode", ""),
         item.get("caption_entities"),
-        item["type"],
+        kind_of(item),
         above=bool(item.get("show_caption_above_media")),
     )

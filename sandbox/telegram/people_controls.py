@@ -81,13 +81,13 @@ class PeopleControls(Hands):
         For what has no method of its own, e.g. `contact={…}`, `poll={…}`, `dice={"emoji": "🎲", "value": 3}`,
         `story={…}`, `paid_media={…}`, `checklist={…}`, `invoice={…}`; files with ids that can be fetched: `send_media`.
         """
-        chat = self._writable(person, place, thread)
+        chat = self._writable(person, place)
         if anonymous and not chat.is_admin(person):
             raise ValueError("only administrators write anonymously")
         caption, entities = content.get("caption"), content.get("caption_entities")
         if isinstance(caption, str) and entities is None:
             content |= captioned(caption)
-        target = self._target(chat, reply_to, quote_text, thread)
+        target = self._target(person, chat, reply_to=reply_to, quote=quote_text, thread=thread)
         message = self._cloud.post(
             chat,
             person,

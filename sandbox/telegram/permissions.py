@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dealgram.sandbox.telegram.errors import SlowModeError, bad_request
 from dealgram.sandbox.telegram.messages import Stored
-from dealgram.sandbox.telegram.world import SimBot, SimChat
+from dealgram.sandbox.telegram.world import GENERAL, SimBot, SimChat
 
-GENERAL = 1
 _RIGHTS = {
     "text": ("can_send_messages", "text messages"),
     "location": ("can_send_messages", "locations"),

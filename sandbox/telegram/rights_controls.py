@@ -50,7 +50,7 @@ class RightsControls(Hands):
     def bot_says(self, bot: SimBot, place: SimChat, text: str, *, reply_to: int | None = None) -> Json:
         """A bot writes in a group of its own accord; other bots hear of it only in bot-to-bot mode."""
         chat = self._writable(bot, place)
-        target = self._target(chat, reply_to)
+        target = self._target(bot, chat, reply_to=reply_to)
         message = self._cloud.post(chat, bot, finish(text, []).content(), reply_to=target.message, topic=target.topic)
         return message.as_message(None)
 

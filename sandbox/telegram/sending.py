@@ -9,10 +9,10 @@ from dealgram.sandbox.telegram.access import chat_for
 from dealgram.sandbox.telegram.cloud import Cloud
 from dealgram.sandbox.telegram.errors import QUERY_TOO_OLD, bad_request, misuse
 from dealgram.sandbox.telegram.methods import ChatCall, Method
-from dealgram.sandbox.telegram.permissions import GENERAL, topic_of
+from dealgram.sandbox.telegram.permissions import topic_of
 from dealgram.sandbox.telegram.posting import Posting, SendCall, message_text
 from dealgram.sandbox.telegram.switches import Switches
-from dealgram.sandbox.telegram.world import Json, SimBot
+from dealgram.sandbox.telegram.world import GENERAL, Json, SimBot
 
 _ACTIONS = frozenset(
     {

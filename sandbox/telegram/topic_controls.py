@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dealgram.sandbox.telegram.group_controls import GroupControls, require_alive
 from dealgram.sandbox.telegram.messages import Stored
-from dealgram.sandbox.telegram.world import Json, SimChat, SimUser
+from dealgram.sandbox.telegram.world import GENERAL, Json, SimChat, SimUser
 
-GENERAL = 1
 _ICON_COLOR = 7322096
 
 

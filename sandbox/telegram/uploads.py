@@ -30,6 +30,10 @@ LOCAL_FILE_BYTES = 2000 * 1024 * 1024
 PHOTO_SIDES = 10_000
 PHOTO_RATIO = 20
 VIDEO_NOTE_S = 60
+_NO_PICTURE = "IMAGE_PROCESS_FAILED"
+_WRONG_SIDES = "PHOTO_INVALID_DIMENSIONS"
+REFUSED_PICTURES = frozenset({_NO_PICTURE, _WRONG_SIDES})
+"""What Telegram says of a picture that it cannot take."""
 _THUMBNAIL_BYTES = 200 * 1024
 _THUMBNAIL_SIDE = 320
 _STICKER_SIDE = 512
@@ -112,10 +116,10 @@ class Uploads:
 
 def _check_photo(seen: Look) -> None:
     if not seen.is_picture:
-        raise bad_request("IMAGE_PROCESS_FAILED")
+        raise bad_request(_NO_PICTURE)
     short, long = sorted((seen.width, seen.height))
     if seen.width + seen.height > PHOTO_SIDES or long > short * PHOTO_RATIO:
-        raise bad_request("PHOTO_INVALID_DIMENSIONS")
+        raise bad_request(_WRONG_SIDES)
 
 
 def _really(kind: Kind, seen: Look, facts: Json) -> Kind:

@@ -57,6 +57,8 @@ _ADMIN_RIGHTS = (
     "can_pin_messages",
 )
 _NO_ADMIN_RIGHTS = ("can_promote_members", "can_post_stories", "can_edit_stories", "can_delete_stories", "is_anonymous")
+GENERAL = 1
+"""The number of a forum's first topic, which its messages do not carry."""
 _KEPT_ACTIONS = 1000
 _TOKEN_ALPHABET = string.ascii_letters + string.digits + "_-"
 

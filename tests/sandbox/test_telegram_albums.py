@@ -77,6 +77,12 @@ async def test_what_makes_no_album_is_refused_and_recorded(stage, kinds, descrip
     assert [message for message in stage.sim.history(stage.group) if "media_group_id" in message] == []
 
 
+async def test_a_live_photo_is_not_simulated_and_says_so(stage):
+    media = [{"type": "live_photo", "media": "attach://f", "photo": "attach://g"}] * 2
+    answer = await stage.post("sendMediaGroup", {"f": ("f", b"."), "g": ("g", b".")}, media=media)
+    assert (answer["error_code"], len(stage.sim.violations)) == (501, 1)
+
+
 async def test_animations_and_keyboards_have_no_place_in_an_album(stage):
     assert (await stage.album("photo", "animation"))["error_code"] == 400
     keyboard = {"inline_keyboard": [[{"text": "Да", "callback_data": "yes"}]]}

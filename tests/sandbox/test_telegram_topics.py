@@ -90,6 +90,8 @@ async def test_only_administrators_write_in_closed_topics(stage):
     sim.close_topic(stage.ann, stage.forum, stage.kitchen)
     with pytest.raises(ValueError, match="closed"):
         sim.write(stage.bob, stage.forum, "закрыто", thread=stage.kitchen)
+    with pytest.raises(ValueError, match="closed"):
+        sim.send_media(stage.bob, stage.forum, "photo", samples.jpeg(), reply_to=inside["message_id"])
     assert sim.write(stage.ann, stage.forum, "можно", thread=stage.kitchen)
     by_thread = await stage.say(message_thread_id=stage.kitchen)
     by_reply = await stage.say(reply_parameters={"message_id": inside["message_id"]})
