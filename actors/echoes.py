@@ -9,8 +9,10 @@ then by the import that is still on its way.
 from __future__ import annotations
 
 from dealgram.actors.bodies import MirrorAnswer, PostEmployee, decode
+from dealgram.actors.contents import words_of
+from dealgram.actors.mirrored import mirror_ways
 from dealgram.actors.services import Services
-from dealgram.gateways.amojo import MessageHook
+from dealgram.gateways.amojo import HookContent, MessageHook
 from dealgram.persistence import messages, users
 from dealgram.runtime import Address
 
@@ -37,10 +39,35 @@ async def _on_its_way(services: Services, account_id: int, address: Address, hoo
         if delivery.kind not in (MirrorAnswer.kind, PostEmployee.kind):
             continue
         body = decode(delivery.kind, delivery.body)
-        if isinstance(body, MirrorAnswer) and (body.manager, body.text) == (sender, hook.content.text):
+        if isinstance(body, MirrorAnswer) and body.manager == sender and _is_mirror(body, hook.content):
             return True
-        if isinstance(body, PostEmployee) and body.text == hook.content.text:
+        if isinstance(body, PostEmployee) and _is_employees(body, hook.content):
             user = user or await users.by_amojo(services.db, account_id, sender)
             if user is not None and user.user_id == body.amo_user_id:
                 return True
     return False
+
+
+def _is_mirror(body: MirrorAnswer, content: HookContent) -> bool:
+    """Whether a hook says what the import says, in any of the ways in which it may have been made."""
+    for way in mirror_ways(body, lambda text: text):
+        made = way.content
+        if (made.type, made.text or "") != (content.type, content.text):
+            continue
+        if made.media is None or made.media == content.media or _is_file(content, made.file_name, made.file_size):
+            return True
+    return False
+
+
+def _is_employees(body: PostEmployee, content: HookContent) -> bool:
+    lines = {"", body.quoted, body.picked}
+    texts = {"\n".join(part for part in (line, text) if part) for line in lines for text in (body.text, words_of(body))}
+    if content.text not in texts:
+        return False
+    file = body.shown.file if body.shown is not None else None
+    return not content.media or (file is not None and _is_file(content, file.name, file.size))
+
+
+def _is_file(content: HookContent, name: str | None, size: int | None) -> bool:
+    """Whether the file of a hook may be ours: hooks do not always tell its name and its size (amoCRM contract §9)."""
+    return content.file_name in ("", name or "") and (not content.file_size or content.file_size == (size or 0))

@@ -1,7 +1,7 @@
-"""A manager's answer as the group's other deals show it: with its file, or in words where amoCRM does not take the file.
+"""A manager's answer as the group's other deals show it: with its file, or in words where amoCRM does not take that.
 
-The file is amoCRM's own: it is given the address that it gave us. It wants to know how large it is (amoCRM contract §7);
-one whose size nobody knows, since it never was fetched, is a line.
+The file is amoCRM's own: it is given the address that it gave us. amoCRM wants to know how large a file is (amoCRM
+contract §7); one whose size nobody knows, since it never was fetched, is a line.
 """
 
 from __future__ import annotations
