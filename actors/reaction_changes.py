@@ -36,8 +36,8 @@ def standing(rows: Iterable[ReactionRow]) -> str | None:
 
 
 def line_time_ms(at_s: int) -> int:
-    """The time of a line about a reaction, in Unix milliseconds. Both sides tell of reactions to the second: this is its
-    end, or the line would stand above a message of the same second."""
+    """The time of a line about a reaction, in Unix milliseconds. Both sides tell of reactions to the second: this is
+    its end, or the line would stand above a message of the same second."""
     return at_s * 1000 + 999
 
 
