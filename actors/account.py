@@ -141,7 +141,7 @@ class AccountActor(OutboxActor):
                 return outcome
 
     def given_up(self, body: Body, failure: Failure) -> Outcome:
-        return self._life.given_up(body, failure)
+        return self._repair.given_up(body) or self._life.given_up(body, failure)
 
     def _account(self) -> AccountInfo:
         account = self.services.registry.account(self.account_id)

@@ -78,3 +78,12 @@ class CompareChat(Body, frozen=True, kw_only=True, omit_defaults=True):
     chat_uuid: str
     since_ms: int
     until_ms: int
+
+
+class CountGivenUp(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Count a comparison that ended as a dead letter (lane: the account's repair). ``since_ms``: the plan itself ended
+    so, and the gap that began then (Unix ms) is left to the next comparison."""
+
+    kind: ClassVar[str] = "repair.given_up"
+
+    since_ms: int | None = None

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from dealgram.actors import texts
-from dealgram.actors.account_bodies import CompareChat, PlanRepair
+from dealgram.actors.account_bodies import CompareChat, CountGivenUp, PlanRepair
 from dealgram.actors.answers import refuse
 from dealgram.actors.bodies import PostMessage
 from dealgram.actors.body_parts import Body
@@ -101,8 +101,30 @@ class AccountRepair:
                 return await self._plan(body, delivery)
             case CompareChat():
                 return await self._compare(body)
+            case CountGivenUp():
+                return await self._count_given_up(body)
             case _:
                 return None
+
+    def given_up(self, body: Body) -> Outcome | None:
+        """What follows when a row ends as a dead letter; None if it is none of these. How far the comparison is stands
+        in the database, so counting is a row of its own, behind the chats that still wait."""
+        match body:
+            case PlanRepair():
+                counted = CountGivenUp(since_ms=body.since_ms)
+            case CompareChat():
+                counted = CountGivenUp()
+            case _:
+                return None
+        return Outcome(todo=(NewBody(lane=LANE, body=counted),))
+
+    async def _count_given_up(self, body: CountGivenUp) -> Outcome:
+        if body.since_ms is None:
+            return Outcome(rows=(await self._progress(failed=1),))
+        row = await repairs.get(self._services.db, self._account_id) or Repair(
+            account_id=self._account_id, state="done"
+        )
+        return Outcome(rows=(dataclasses.replace(row, carried_ms=min(body.since_ms, row.carried_ms or body.since_ms)),))
 
     async def _plan(self, body: PlanRepair, delivery: Delivery) -> Outcome:
         self._services.account(self._account_id)  # an account that is not connected waits
@@ -199,6 +221,9 @@ class AccountRepair:
 
     async def _progress(self, *, found: int = 0, late: int = 0, failed: int = 0) -> Repair:
         row = await repairs.get(self._services.db, self._account_id) or Repair(account_id=self._account_id)
+        if row.failed and row.compared >= row.chats:
+            # An operator retried a chat that was given up: it is no longer among those that failed.
+            row = dataclasses.replace(row, compared=row.compared - 1, failed=row.failed - 1)
         return _counted(
             dataclasses.replace(
                 row,

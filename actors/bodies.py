@@ -12,6 +12,7 @@ import msgspec
 
 from dealgram.actors.account_bodies import (
     CompareChat,
+    CountGivenUp,
     DropWebhook,
     ExchangeCode,
     NoteRemoval,
@@ -348,6 +349,7 @@ BODIES: dict[str, type[Body]] = {
         CheckDeal,
         PlanRepair,
         CompareChat,
+        CountGivenUp,
         ExchangeCode,
         ReadGrant,
         SetUpStep,

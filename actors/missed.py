@@ -73,7 +73,10 @@ def repair_line(row: Repair) -> str:
         ("устарело", row.late),
         ("не удалось прочитать", row.failed),
     )
-    return ", ".join([line, *(f"{name}: {count}" for name, count in counts if count)])
+    parts = [line, *(f"{name}: {count}" for name, count in counts if count)]
+    if row.state == "done" and row.carried_ms is not None:
+        parts.append("последний перерыв будет сверен вместе со следующим")
+    return ", ".join(parts)
 
 
 def _user(user: msgspec.Struct | None) -> dict[str, object]:

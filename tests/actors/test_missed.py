@@ -91,3 +91,5 @@ def test_progress_in_words():
     assert repair_line(done) == (
         "сверка переписки: 2 из 2, найдено пропущенных сообщений: 3, устарело: 1, не удалось прочитать: 1"
     )
+    carried = Repair(account_id=1, state="done", chats=2, compared=2, carried_ms=1)
+    assert repair_line(carried) == "сверка переписки: 2 из 2, последний перерыв будет сверен вместе со следующим"

@@ -12,8 +12,9 @@ import trio
 
 from dealgram.actors import texts
 from dealgram.actors.account_repair import RepairOrder, repair_entry
-from dealgram.persistence import repairs
+from dealgram.persistence import dead_letters, repairs
 from dealgram.persistence.errors import DatabaseUnavailable
+from dealgram.runtime import Permanent
 from dealgram.sandbox.amocrm.signing import body_signature
 
 _numbers = itertools.count(1)
@@ -220,6 +221,57 @@ async def test_a_chat_that_cannot_be_read_is_counted_and_holds_up_no_other(told)
     await delivered(told, answer)
     row = await state(told)
     assert (row.state, row.failed, row.found) == ("done", 1, 1)
+
+
+async def test_a_comparison_that_is_given_up_counts_as_failed_and_can_be_retried(told, monkeypatch):
+    world, db = told.world, told.service.services.db
+    told.telegram.write(world.igor, world.sales_bot, "И я")
+    await told.in_card(world.igor, "И я")
+    await told.quiet()
+    told.amo.hook_faults.drop(times=None)
+    lost = {person.id: told.answer(person, "Ответ") for person in (world.anna, world.igor)}
+    await told.until(lambda: not told.amo.hooks_pending, "the hooks are gone")
+    history = told.service.services.amojo.history
+    igors = told.amo.chat(world.account, f"p{world.sales_bot.id}-{world.igor.id}").uuid
+
+    async def broken(scope_id, chat_uuid, **more):
+        if chat_uuid == igors:
+            raise Permanent("nobody understands this history")
+        return await history(scope_id, chat_uuid, **more)
+
+    monkeypatch.setattr(told.service.services.amojo, "history", broken)
+    await repair(told)
+    await delivered(told, lost[world.anna.id])
+    row = await state(told)
+    assert (row.state, row.chats, row.compared, row.failed, row.found) == ("done", 2, 2, 1, 1)
+
+    monkeypatch.undo()
+    (letter,) = await dead_letters.list_open(db)
+    assert await dead_letters.retry(db, letter.id) is not None
+    await delivered(told, lost[world.igor.id])
+    row = await state(told)
+    assert (row.state, row.compared, row.failed, row.found) == ("done", 2, 0, 2)
+
+
+async def test_the_gap_of_a_plan_that_is_given_up_is_left_to_the_next_comparison(told, monkeypatch):
+    told.amo.hook_faults.drop()
+    lost = told.answer(told.world.anna, "Ответ")
+    await told.until(lambda: not told.amo.hooks_pending, "the hook is gone")
+
+    async def broken(*args, **more):
+        raise Permanent("nobody can plan this")
+
+    monkeypatch.setattr(repairs, "chats_begin", broken)
+    await repair(told)
+    row = await state(told)
+    assert (row.state, row.chats, row.failed) == ("done", 0, 0)
+    assert row.carried_ms is not None
+
+    monkeypatch.undo()
+    await repair(told, since_s=-600)  # of itself it would look at nothing that was written before now
+    await delivered(told, lost)
+    row = await state(told)
+    assert (row.state, row.found, row.carried_ms) == ("done", 1, None)
 
 
 async def test_the_beginning_of_a_first_life_is_no_gap(stage):
