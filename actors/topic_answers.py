@@ -19,7 +19,7 @@ from dealgram.actors.group_state import GroupState
 from dealgram.actors.names import GroupConversation, parse_conversation
 from dealgram.actors.outbox import NewBody, Outcome
 from dealgram.actors.services import Services
-from dealgram.actors.split_text import TEXT_LIMIT, utf16_length
+from dealgram.actors.split_text import CAPTION_LIMIT, TEXT_LIMIT, utf16_length
 from dealgram.actors.topics import GENERAL
 from dealgram.persistence import messages
 
@@ -66,13 +66,15 @@ def without_topic(state: GroupState, body: SendAnswer, lane: str, error: str) ->
     if deal_id is not None and state.linked_topic(state.last_of(deal_id)) == body.thread:
         told = refuse(body.amo_id, topic_texts.LINKED_TOPIC_GONE, in_background=body.background)
         return Outcome(error=error, todo=(told,))
-    text = "\n".join(part for part in (topic_texts.gone_line(state.topic_name(body.thread) or ""), body.text) if part)
-    room = TEXT_LIMIT - utf16_length(name_prefix(body.shown_name))
+    line = "\n".join(part for part in (topic_texts.gone_line(state.topic_name(body.thread) or ""), body.quoted) if part)
+    taken = utf16_length(f"{name_prefix(body.shown_name)}{line}\n{body.text}")
     again = msgspec.structs.replace(
         body,
         thread=GENERAL,
         reply_to_message_id=None,
+        answered="",
+        quote="",
+        quoted=line if body.part == 1 and taken <= (TEXT_LIMIT if body.media is None else CAPTION_LIMIT) else "",
         deals=state.whole_deals,
-        text=text if body.part == 1 and body.media is None and utf16_length(text) <= room else body.text,
     )
     return Outcome(error=error, todo=(NewBody(lane=lane, body=again),))

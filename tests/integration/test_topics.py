@@ -8,7 +8,8 @@ import pytest
 
 from dealgram.actors import texts, topic_texts
 from dealgram.persistence import accounts, links
-from dealgram.sandbox.amocrm import Switches
+from dealgram.sandbox import samples
+from dealgram.sandbox.amocrm import Attachment, Switches
 
 NAMES = ("Дизайн", "Вёрстка", "Оплата")
 
@@ -355,6 +356,20 @@ async def test_an_answer_to_a_deleted_topic_goes_to_general_once_and_says_so(for
     # From now on the conversation is known to be in General.
     assert await forum.answer(world.cafe, "Видите?", world.igor) == "delivered"
     assert [one["text"] for one in forum.play.said("Видите?")] == ["Видите?"]
+    await finish(forum)
+
+
+async def test_an_album_for_a_deleted_topic_goes_to_general_as_one_and_whole(forum):
+    world, stage = forum.world, forum.stage
+    await forum.link_group(world.cafe)
+    await forum.words(world.igor, "Логотип готов?", forum.design, world.cafe)
+    stage.telegram.delete_topic(forum.play.chat, forum.design)
+    pictures = [Attachment("picture", samples.png(seed=seed), name=f"{seed}.png") for seed in (1, 2)]
+    assert await forum.answer(world.cafe, "Два варианта", world.igor, attachments=pictures) == "delivered"
+    photos = [one for one in forum.play.messages() if one.get("photo")]
+    assert len(photos) == 2
+    assert {one.get("message_thread_id") for one in photos} == {None}
+    assert [one["caption"] for one in photos if one.get("caption")] == ["🗂 Темы «Дизайн» больше нет\nДва варианта"]
     await finish(forum)
 
 
