@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -136,6 +137,26 @@ class Stage:
                 return option.chat_uuid
         raise AssertionError(f"no chat of the group in deal {deal}")
 
+    # Telegram messages in amoCRM
+
+    def standing(self, chat, message_id: int) -> dict[str, Any]:
+        """A Telegram message as amoCRM shows it, by conversation. In basic groups every bot has ids of its own."""
+        account, found = self.world.account, {}
+        for uuid, each in account.chats.items():
+            for item in self.amo.history(account, uuid):
+                if re.fullmatch(rf"tg-\d+-{chat.id}-{message_id}(-d\d+)?", item.msgid or ""):
+                    found[each.client_id] = item
+        return found
+
+    async def stands(self, chat, message: dict, count: int = 1) -> list:
+        """Wait until a message stands in so many conversations, with its bytes if it has a file."""
+
+        def complete():
+            items = list(self.standing(chat, message["message_id"]).values())
+            return len(items) == count and all(not item.media or item.data is not None for item in items) and items
+
+        return await self.until(complete, f"message {message['message_id']} in {count} conversations")
+
     # Private chats
 
     def card(self, person, bot=None) -> list:
@@ -181,6 +202,15 @@ class Stage:
             while any(self.telegram.pending(bot) for bot, _ in self.world.bots):  # noqa: ASYNC110
                 await trio.sleep(0.01)
         await self.quiet()
+
+    async def done(self) -> None:
+        """Wait until what people wrote on both sides has come in and is done, and amoCRM has fetched the files."""
+        with trio.fail_after(2 * PATIENCE_S):
+            while self.amo.hooks_pending:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+            await self.settled()
+            while self.amo.downloads_pending:  # noqa: ASYNC110
+                await trio.sleep(0.01)
 
     async def count(self, sql: str, *args: Any) -> int:
         """A number from the service's database."""
@@ -420,6 +450,20 @@ async def play(stage) -> GroupPlay:
     play = GroupPlay(stage, stage.world.group, stage.world.sales_bot)
     await play.says("Здравствуйте!")
     await stage.quiet()
+    return play
+
+
+@pytest.fixture
+async def hall(stage) -> GroupPlay:
+    """A supergroup of the same people with the sales bot: message ids are the same for all."""
+    telegram, world = stage.telegram, stage.world
+    chat = telegram.create_group("Полдень: сайт", world.anna, kind="supergroup")
+    for person in (world.igor, world.maria, world.sales_bot):
+        telegram.add_member(chat, person, by=world.anna)
+    telegram.promote(chat, world.sales_bot)
+    play = GroupPlay(stage, chat, world.sales_bot)
+    await play.says("Здравствуйте!")
+    await stage.settled()
     return play
 
 
