@@ -6,14 +6,18 @@ quotes a first one that is still on its way. Whether Telegram still has it shows
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from dealgram.actors.attachment_texts import words_of
+from dealgram.actors.names import read_person_id
 from dealgram.actors.services import Services
 from dealgram.actors.split_text import utf16_length
 from dealgram.actors.texts import quoted_line
-from dealgram.gateways.amojo import MessageHook
-from dealgram.persistence import messages, originals
+from dealgram.gateways.amojo import MessageHook, QuotedMessage, ReplyTo
+from dealgram.persistence import messages, originals, users
 from dealgram.persistence.records import Message
 
 QUOTE_LIMIT = 1024
@@ -43,6 +47,42 @@ class Answered:
         if self.message_id is None or thread is None or self.thread in (None, thread):
             return self
         return replace(self, message_id=None, amo_id="", quote="")
+
+
+PersonName = Callable[[int], Awaitable[str]]
+"""The name of a Telegram user, by id; empty for somebody unknown."""
+
+
+async def with_authors(services: Services, account_id: int, hook: MessageHook, person_name: PersonName) -> MessageHook:
+    """The hook with the names of those whose words it quotes and forwards: amoCRM tells their ids only (contract §9).
+
+    Raises:
+        DatabaseUnavailable: ask again.
+    """
+    content = hook.content
+    if content.forwards is not None and content.forwards.messages:
+        named = [await _with_author(services, account_id, one, person_name) for one in content.forwards.messages]
+        forwards = msgspec.structs.replace(content.forwards, messages=tuple(named))
+        content = msgspec.structs.replace(content, forwards=forwards)
+    if hook.quoted is not None:
+        quoted = await _with_author(services, account_id, hook.quoted, person_name)
+        content = msgspec.structs.replace(content, reply_to=ReplyTo(message=quoted))
+    return msgspec.structs.replace(hook, content=content)
+
+
+async def _with_author(
+    services: Services, account_id: int, message: QuotedMessage, person_name: PersonName
+) -> QuotedMessage:
+    sender = message.sender
+    if sender is None or sender.name:
+        return message
+    name = ""
+    if sender.client_id and (user_id := read_person_id(sender.client_id)) is not None:
+        name = await person_name(user_id)
+    elif sender.id:
+        user = await users.by_amojo(services.db, account_id, sender.id)
+        name = user.name if user is not None else ""
+    return msgspec.structs.replace(message, sender=msgspec.structs.replace(sender, name=name))
 
 
 async def read_answered(

@@ -11,7 +11,7 @@ import dataclasses
 from dealgram.actors import texts
 from dealgram.actors.albums import AlbumTexts
 from dealgram.actors.answer_buttons import as_lines
-from dealgram.actors.answer_quotes import read_answered
+from dealgram.actors.answer_quotes import read_answered, with_authors
 from dealgram.actors.answers import read_writer, refuse, send_answer
 from dealgram.actors.bodies import MirrorAnswer, SendAnswer
 from dealgram.actors.echoes import is_echo
@@ -66,6 +66,7 @@ class GroupAnswers:
             return Decision(todo=(told,), result="the bot is not in the group")
         with self._context.dependency("database"):
             row = self._state.row
+            hook = await with_authors(self._services, self._account_id, hook, self._person_name)
             answered = await read_answered(self._services, self._account_id, hook, row.bot_id, row.chat_id)
             reply_to = answered.message_id if answered is not None else None
             thread = await answer_thread(self._services, self._state, conversation, reply_to)
@@ -81,6 +82,11 @@ class GroupAnswers:
             text=self._albums.text_of(hook),
         )
         return Decision(todo=into_topic(todo, thread))
+
+    async def _person_name(self, user_id: int) -> str:
+        """Not a checkpoint."""
+        known = self._state.participants.get(user_id)
+        return known.name if known is not None else ""
 
     def _may_answer(self, conversation: GroupConversation) -> bool:
         """Whether the deal of a conversation, or the one that it became part of, is linked; any deal of the whole

@@ -148,6 +148,12 @@ def person_id(user_id: int) -> str:
     return f"tgu-{user_id}"
 
 
+def read_person_id(text: str) -> int | None:
+    """The Telegram user behind an id of ours for a chat participant; None for the group itself and for managers."""
+    kind, _, user_id = text.partition("-")
+    return int(user_id) if kind == "tgu" and user_id.isdecimal() else None
+
+
 def group_person_id(conversation: GroupConversation) -> str:
     """A group as a chat participant of its own conversation in one deal."""
     return f"tgg-{conversation.group_id}-d{conversation.deal_id}"

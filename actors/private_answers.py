@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dealgram.actors import texts
 from dealgram.actors.albums import AlbumTexts
-from dealgram.actors.answer_quotes import read_answered
+from dealgram.actors.answer_quotes import read_answered, with_authors
 from dealgram.actors.answers import read_writer, refuse, send_answer
 from dealgram.actors.names import PrivateConversation, parse_conversation
 from dealgram.actors.outbox import Decision
@@ -59,6 +59,7 @@ class PrivateAnswers:
             )
             return Decision(todo=(told,), result="unknown person")
         with self._context.dependency("database"):
+            hook = await with_authors(self._services, self._account_id, hook, self._person_name)
             answered = await read_answered(self._services, self._account_id, hook, self._bot_id, conversation.user_id)
         todo = send_answer(
             hook,
@@ -69,6 +70,10 @@ class PrivateAnswers:
             text=self._albums.text_of(hook),
         )
         return Decision(todo=todo)
+
+    async def _person_name(self, user_id: int) -> str:
+        person = await self._person(user_id)
+        return person.name if person is not None else ""
 
 
 def private_lane(user_id: int) -> str:
