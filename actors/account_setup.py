@@ -15,8 +15,10 @@ import structlog
 from dealgram.actors import setup_texts
 from dealgram.actors.account_hooks import review_links
 from dealgram.actors.bot_hooks import restore_webhooks
+from dealgram.actors.crm_webhook import subscribe
 from dealgram.actors.services import AccountGone, Services
 from dealgram.actors.source_sync import sync_sources
+from dealgram.actors.step_failure import StepFailedError
 from dealgram.gateways.amocrm import AmoCrmClient
 from dealgram.gateways.errors import Forbidden, GatewayError, OutcomeUnknown, Unauthorised
 from dealgram.persistence import accounts, setup_steps, users
@@ -28,10 +30,6 @@ log = structlog.get_logger(__name__)
 FIELD_NAME, FIELD_CODE = "Telegram ID", "TELEGRAM_ID"
 LINK_NAME, LINK_CODE = "Telegram", "TELEGRAM_LINK"
 WAIT_S = 30.0
-
-
-class StepFailedError(Exception):
-    """A step cannot be done as things are; the text says why, in Russian, for administrators."""
 
 
 async def _channel(services: Services, row: Account) -> str:
@@ -66,20 +64,7 @@ async def _ensured(client: AmoCrmClient, known: Mapping[str | None, int], name: 
 async def _webhooks(services: Services, row: Account) -> str:
     if services.public_url is None:
         raise StepFailedError(setup_texts.NO_PUBLIC_URL)
-    client = services.amocrm(row.account_id)
-    address = f"{services.public_url}/amocrm/hooks/{row.hook_key}"
-    try:
-        hook = await client.upsert_webhook(address)
-        if hook.disabled:
-            await client.delete_webhook(address)
-            hook = await client.upsert_webhook(address)
-    except Forbidden as error:
-        if error.is_html or error.code == 113:
-            raise
-        raise StepFailedError(setup_texts.HOOKS_FORBIDDEN) from error
-    if hook.disabled:
-        raise StepFailedError(setup_texts.HOOKS_DISABLED)
-    return "amoCRM сообщает об изменениях сделок и контактов."
+    return await subscribe(services.amocrm(row.account_id), row, services.public_url)
 
 
 async def _users(services: Services, row: Account) -> str:

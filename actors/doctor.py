@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dealgram.actors.account_setup import FIELD_CODE, LINK_CODE
+from dealgram.actors.crm_webhook import hook_address
 from dealgram.actors.services import Services
 from dealgram.actors.setup_texts import explain
 from dealgram.gateways.amocrm import AmoCrmClient, GrantRefused
@@ -183,7 +184,7 @@ async def _hooks(patient: _Patient) -> list[Finding]:
     services, row = patient.services, patient.row
     if services.public_url is None:
         return [_warning("webhooks", "without DEALGRAM_PUBLIC_URL amoCRM cannot tell of changes; check-ups find them")]
-    known = await patient.client.webhooks(f"{services.public_url}/amocrm/hooks/{row.hook_key}")
+    known = await patient.client.webhooks(hook_address(services.public_url, row.hook_key or ""))
     if not known:
         return [_failed("webhooks", "amoCRM has no subscription of ours; run the setup again")]
     if known[0].disabled:

@@ -82,9 +82,9 @@ class ChannelCalls(Session):
         except NotFound:
             return
 
-    async def webhooks(self, destination: str) -> list[Webhook]:
-        """The subscriptions of one address."""
-        query = [("filter[destination]", destination)]
+    async def webhooks(self, destination: str | None = None) -> list[Webhook]:
+        """The subscriptions of one address, or all of the account's, whoever made them (at most 100; no pages)."""
+        query = [] if destination is None else [("filter[destination]", destination)]
         return await self._list("webhooks", "webhooks", "webhooks", Webhook, query)
 
     async def upsert_webhook(self, destination: str, events: Sequence[str] = CRM_EVENTS) -> Webhook:

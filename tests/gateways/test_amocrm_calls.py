@@ -291,3 +291,6 @@ async def test_webhooks(server, crm):
     await crm.delete_webhook("https://svc/h/")
     await crm.delete_webhook("https://svc/h/")
     assert (server.seen[2].method, server.seen[2].json) == ("DELETE", {"destination": "https://svc/h/"})
+    server.reply({"_embedded": {"webhooks": [hook, hook | {"id": 2, "destination": "https://crm/"}]}})
+    assert [one.id for one in await crm.webhooks()] == [1, 2]
+    assert server.seen[4].query == []
