@@ -164,6 +164,7 @@ class Past:
             sent_at_ms=body.sent_at_ms,
             chat_id=body.chat_id,
             message_id=answer.message_id,
+            media=body.media,
             thread=body.thread,
         )
         yield NewBody(lane=str(own), body=mirror)

@@ -339,6 +339,29 @@ async def test_what_comes_back_of_an_imported_file_is_no_new_answer(stage_with, 
         assert len([message for message in play.messages() if "photo" in message]) == 1
 
 
+async def test_a_file_from_before_a_deal_was_linked_is_imported_with_it(play):
+    stage, (one, two) = play.stage, play.stage.world.deals[:2]
+    await choose(stage, import_last_messages=10)
+    await play.link(one)
+    data = samples.pdf(seed=4)
+    for name in ("Смета.pdf", "Договор.pdf"):
+        answer = stage.amo.answer(
+            stage.world.account,
+            stage.chat_of_group(one),
+            stage.world.olga,
+            "",
+            attachments=[Attachment("file", data, name=name)],
+        )
+        await delivered(stage, answer)
+    await play.link(two)
+    await stage.until(lambda: len([item for item in stage.feed(two) if item.data]) == 2, "both files")
+    imported = [item for item in stage.feed(two) if item.type == "file"]
+    assert [(item.file_name, item.data) for item in imported] == [("Смета.pdf", data), ("Договор.pdf", data)]
+    await stage.quiet()
+    stage.assert_clean()
+    await stage.assert_undisturbed()
+
+
 async def test_the_managers_name_stands_before_a_caption_and_alone_under_a_file_without_one(play, monkeypatch):
     stage, deal = play.stage, play.stage.world.deals[0]
     await play.link(deal)
