@@ -117,7 +117,9 @@ class Service:
         self._stop = trio.Event()
         self._sweep_now = trio.Event()
         self._usable: set[int] = set()
+        self._bots: set[int] = set()
         services.registry.on_change(self._hurry)
+        services.registry.on_change(self._forget_bots)
 
     @property
     def connector(self) -> BotConnector:
@@ -248,6 +250,13 @@ class Service:
             if actor.lanes.waiting:
                 for account_id in again:
                     self.system.tell(actor.address, TryAgain(account_id))
+
+    def _forget_bots(self) -> None:
+        """Bots that are connected no more, by whichever process: nothing is paced for them any longer."""
+        there = {bot.bot_id for bot in self.services.registry.bots()}
+        for bot_id in self._bots - there:
+            self.services.limits.forget_bot(bot_id)
+        self._bots = there
 
     def _sweep_soon(self) -> None:
         self._sweep_now.set()

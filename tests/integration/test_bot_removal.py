@@ -85,6 +85,18 @@ async def test_after_removal_nothing_is_fetched_and_managers_are_told_why(stage,
     assert refused.value.code == "not_connected"
 
 
+async def test_a_removed_bots_pace_is_forgotten_and_no_other_bots(stage, bot):
+    limits = stage.service.services.limits
+    other = stage.world.service_bot
+    for one in (bot, other):
+        for chat in (1, 2):  # so many chats at once mean the bot itself
+            limits.pause(one.id, chat, 20)
+    assert limits.pause_left_s(bot.id, 3) > 0
+    await remove(stage, bot)
+    assert limits.pause_left_s(bot.id, 3) == 0
+    assert limits.pause_left_s(other.id, 3) > 0
+
+
 async def test_the_same_bot_comes_back_to_its_account_with_its_groups_and_its_history(stage, two_groups, bot):
     play, _ = two_groups
     world, db = stage.world, stage.service.services.db
