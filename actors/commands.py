@@ -45,7 +45,14 @@ class BotRemoved(msgspec.Struct, frozen=True, kw_only=True, tag="bot removed"):
     """The group's bot was disconnected from the account: its links end."""
 
 
-Command = LinkDeal | UnlinkDeal | DealChanged | ContactChanged | BotRemoved
+class MessagesLost(msgspec.Struct, frozen=True, kw_only=True, tag="lost"):
+    """dealgram was away for longer than Telegram keeps updates: what was written in this span (Unix ms) never came."""
+
+    since_ms: int
+    until_ms: int
+
+
+Command = LinkDeal | UnlinkDeal | DealChanged | ContactChanged | BotRemoved | MessagesLost
 
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 

@@ -44,10 +44,12 @@ from dealgram.actors.commands import (
     ContactChanged,
     DealChanged,
     LinkDeal,
+    MessagesLost,
     UnlinkDeal,
     read_command,
 )
 from dealgram.actors.contact_changes import close_conversations
+from dealgram.actors.gap_lines import decide_lost
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.group_answers import GroupAnswers
 from dealgram.actors.group_deals import GroupDeals
@@ -237,7 +239,7 @@ class GroupActor(OutboxActor):
         else:
             await self.finish(entry, self._commanded(command))
 
-    def _commanded(self, command: LinkDeal | UnlinkDeal | DealChanged | BotRemoved) -> Decision:
+    def _commanded(self, command: LinkDeal | UnlinkDeal | DealChanged | BotRemoved | MessagesLost) -> Decision:
         match command:
             case DealChanged(deal_id=deal_id):
                 return Decision(todo=self._deals.look(deal_id))
@@ -253,6 +255,8 @@ class GroupActor(OutboxActor):
                     return Decision(result="not linked")
                 rows, todo = self._menu.unlink(deal_id)
                 return Decision(rows=rows, todo=(self._menu.unlinked_message(deal_id), *todo), result="unlinked")
+            case MessagesLost():
+                return decide_lost(self._state, command, self.services)
             case BotRemoved():
                 now = now_ms(self.services)
                 return decide_disconnection(self._state, self._bot(), f"off{now}", now)

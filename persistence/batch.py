@@ -247,7 +247,9 @@ async def _insert_deliveries(connection: Connection, operations: Sequence[Operat
         )
 
 
-DELIVERY_COLUMNS = "id, account_id, address_kind, address_key, lane, kind, body, attempts, created_at, started_at, state"
+DELIVERY_COLUMNS = (
+    "id, account_id, address_kind, address_key, lane, kind, body, attempts, created_at, started_at, state"
+)
 
 
 def delivery_of(record: Any) -> Delivery:

@@ -70,3 +70,12 @@ async def to_review(db: Database, account_id: int, ended_within_s: float) -> lis
         ended_within_s,
     )
     return [row_of(Link, record) for record in records]
+
+
+async def linked_groups(db: Database) -> list[tuple[int, int]]:
+    """Every group of every account that is linked to a deal, as (account id, group id)."""
+    records = await db.fetch(
+        "SELECT DISTINCT l.account_id, l.group_id FROM links AS l JOIN accounts AS a USING (account_id)"
+        " WHERE l.status = 'linked' AND a.status <> 'uninstalled' ORDER BY l.account_id, l.group_id"
+    )
+    return [(record["account_id"], record["group_id"]) for record in records]

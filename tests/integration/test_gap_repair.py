@@ -352,3 +352,26 @@ async def test_an_answer_in_a_chat_that_was_only_begun_when_the_gap_came_is_foun
     await delivered(stage, lost)
     assert stage.private_texts(world.igor) == ["Здравствуйте!"]
     stage.assert_clean()
+
+
+async def test_after_more_than_a_day_the_linked_groups_are_told_what_is_missing(play):
+    """Telegram keeps updates for 24 hours: what was written before that never comes."""
+    world, stage = play.stage.world, play.stage
+    await play.link(world.cafe)
+    await stage.settled()
+    db, gaps = stage.service.services.db, stage.service.gaps
+    await gaps.beat()
+    await db.execute("UPDATE heartbeats SET good_at = now() - interval '20 hours'")
+    await gaps.beat()
+    await stage.settled()
+    assert not [text for text in stage.texts(world.cafe) if text.startswith("⚠️")]
+
+    await db.execute("UPDATE heartbeats SET good_at = now() - interval '30 hours'")
+    await gaps.beat()
+    await stage.settled()
+    (line,) = [text for text in stage.texts(world.cafe) if text.startswith("⚠️")]
+    assert "Telegram хранит сообщения для бота только сутки" in line
+    assert not [text for text in stage.texts(world.office) if text.startswith("⚠️")]
+    assert not [text for text in stage.group_texts() if text.startswith("⚠️")]
+    stage.assert_clean()
+    await stage.assert_undisturbed()
