@@ -106,7 +106,8 @@ def read_message(message: Message, bot_id: int, size_limit: int = CLOUD.download
         file_key=file_key(message),
         album=message.media_group_id,
         live="moves" if location is not None and location.live_period else "no",
-        edited_at_ms=message.edit_date * 1000 if message.edit_date else None,
+        # At the end of its second: what tells of an edit stands after what was edited.
+        edited_at_ms=message.edit_date * 1000 + 999 if message.edit_date else None,
         service=message.is_service or message.kind in EVENTS_OF_THE_CHAT,
         from_bot=bot is not None,
         bot_id=bot,
