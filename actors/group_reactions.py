@@ -21,6 +21,10 @@ class GroupReactions:
     def __init__(self, state: GroupState) -> None:
         self._state = state
 
+    def has_cards(self) -> bool:
+        """Whether any deal is linked."""
+        return bool(self._state.deals)
+
     def serves(self, conversation: str) -> bool:
         """Whether a conversation is one of this group's, for a deal that is linked."""
         parsed = self._parsed(conversation)

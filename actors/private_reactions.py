@@ -21,6 +21,10 @@ class PrivateReactions:
         self._bot_id = bot_id
         self._person = person
 
+    def has_cards(self) -> bool:
+        """A private chat always has its card."""
+        return True
+
     def serves(self, conversation: str) -> bool:
         """Whether a conversation is one of the bot's."""
         return self._parsed(conversation) is not None

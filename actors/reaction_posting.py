@@ -30,7 +30,7 @@ from dealgram.runtime import Transient
 
 log = structlog.get_logger(__name__)
 
-UNSEEN_PATIENCE_S = 30.0
+UNSEEN_PATIENCE_S = 15.0
 """How long a reaction waits for its message, which comes from Telegram in another queue (telegram-facts §1.2)."""
 PASSED_PATIENCE_S = 3.0
 """The same once a later message of the chat is known: by then it can only be one of ours that is being written down."""
@@ -48,6 +48,10 @@ class ReactionScope(Protocol):
 
     names_people: bool
     """Several people are in a chat: a line names the one that it is about."""
+
+    def has_cards(self) -> bool:
+        """Whether anything of these chats is shown anywhere now."""
+        ...
 
     def serves(self, conversation: str) -> bool:
         """Whether what happens in Telegram is still shown in a conversation, and the other way round."""

@@ -42,6 +42,8 @@ class Reactions:
         author = _author(change)
         if author is None:
             return Decision(result="ignored: a bot, or nobody")
+        if not self._scope.has_cards():
+            return Decision(result="ignored: not linked")
         shown = latest(change.old_reaction, change.new_reaction)
         if shown is None and not change.old_reaction:
             return Decision(result="ignored: no change")

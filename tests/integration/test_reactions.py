@@ -136,6 +136,14 @@ async def test_a_reaction_to_something_that_no_card_shows_is_let_go(linked):
     await clean(stage)
 
 
+async def test_reactions_in_a_group_without_deals_cost_nothing(play):
+    stage, world = play.stage, play.stage.world
+    stage.telegram.react(world.igor, play.chat, play.write(world.anna, "Между собой"), "👍")
+    await stage.settled()
+    assert await stage.count("SELECT count(*) FROM outbox WHERE kind = 'tg.reacted'") == 0
+    await clean(stage)
+
+
 async def test_what_amocrm_does_not_take_becomes_one_line(linked):
     stage, world = linked.stage, linked.stage.world
     stage.amo.switches = replace(stage.amo.switches, reactions="declared")
