@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
+import trio
 
 from dealgram.actors import reaction_posting
 from dealgram.persistence.records import Employee, upsert
@@ -113,16 +114,15 @@ async def test_a_reaction_that_overtakes_its_message_waits_for_it(linked):
     stage, world = linked.stage, linked.stage.world
     coming = await last_known(stage) + 1
     await take_in(stage, reaction_of(world.igor, linked.chat, coming, [{"type": "emoji", "emoji": "🔥"}]), 1)
-    await stage.until(lambda: waits_for_a_message(stage), "the reaction waits")
+    decided = "SELECT count(*) FROM outbox WHERE kind = 'tg.reacted' AND state = 'pending'"
+    with trio.fail_after(30):
+        while not await stage.count(decided):  # noqa: ASYNC110 - a database has no event
+            await trio.sleep(0.02)
     linked.write(world.anna, "Обогнали")
     for deal in world.deals[:2]:
         await stage.until(lambda deal=deal: any("Обогнали" in text for text in stage.texts(deal)), "the message")
         await shows(stage, deal, "Обогнали", {world.igor.name: "🔥"})
     await clean(stage)
-
-
-def waits_for_a_message(stage) -> bool:
-    return any(actor.lanes.waiting for actor in stage.service.system.snapshot().actors)
 
 
 async def test_a_reaction_to_something_that_no_card_shows_is_let_go(linked):
