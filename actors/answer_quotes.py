@@ -18,7 +18,7 @@ from dealgram.actors.split_text import utf16_length
 from dealgram.actors.texts import quoted_line
 from dealgram.gateways.amojo import MessageHook, QuotedMessage, ReplyTo
 from dealgram.persistence import messages, originals, users
-from dealgram.persistence.records import Message
+from dealgram.persistence.records import Message, Original
 
 QUOTE_LIMIT = 1024
 """UTF-16 units (Bot API: ReplyParameters)."""
@@ -107,7 +107,7 @@ async def read_answered(
         return Answered(line=line)
     assert found.message_id is not None
     original = await originals.get(services.db, account_id, bot_id, chat_id, found.message_id)
-    quote = stretch(quoted.text, original.text) if original is not None else ""
+    quote = stretch(quoted.text, original) if original is not None else ""
     return Answered(message_id=found.message_id, thread=found.thread_id, quote=quote, line=line)
 
 
@@ -117,10 +117,12 @@ async def find_answered(services: Services, account_id: int, amo_id: str, bot_id
     return found if found is not None and _stands_in(found, bot_id, chat_id) else None
 
 
-def stretch(quoted: str, original: str) -> str:
-    """What of a message is quoted, if it is a part of it that Telegram can quote; else empty."""
-    words = quoted.strip()
-    if not words or words == original.strip() or words not in original or utf16_length(words) > QUOTE_LIMIT:
+def stretch(quoted: str, original: Original) -> str:
+    """What of a message is quoted, if it is a part of it that Telegram can quote; else empty. All that amoCRM has of a
+    file in words is its caption, which stands below the file's own line: that is the whole message too."""
+    words, said = quoted.strip(), original.text.strip()
+    is_whole = words == said or (original.file_id is not None and said.endswith(f"\n{words}"))
+    if not words or is_whole or words not in said or utf16_length(words) > QUOTE_LIMIT:
         return ""
     return words
 

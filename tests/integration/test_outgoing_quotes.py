@@ -67,6 +67,17 @@ async def test_a_stretch_is_quoted_as_a_stretch(told, monkeypatch):
     told.assert_clean()
 
 
+async def test_the_caption_of_a_file_is_the_whole_message_and_no_stretch_of_it(told):
+    told.telegram.send_media(told.world.anna, told.world.sales_bot, "photo", samples.jpeg(), caption="Наш фасад")
+    await told.in_card(told.world.anna, "Наш фасад")
+    await told.quiet()
+    await delivered(told, told.answer(told.world.anna, "Красиво", reply_to=in_card(told, "Наш фасад")))
+    (message,) = seen(told)
+    assert message["reply_to_message"]["caption"] == "Наш фасад"
+    assert "quote" not in message
+    told.assert_clean()
+
+
 async def test_words_that_are_not_in_the_message_are_no_stretch(told, monkeypatch):
     quoting(monkeypatch, "сколько это будет стоить?")
     await delivered(told, told.answer(told.world.anna, "5 000 ₽", reply_to=in_card(told, QUESTION)))
