@@ -12,7 +12,10 @@ from dealgram.actors.media_texts import chat_name, with_bot_sign
 from dealgram.actors.names import person_id
 from dealgram.gateways.telegram import Chat, Message, Origin, User
 
-TELEGRAM_ITSELF = frozenset({777000, 136817688, 1087968824})
+GROUP_ANONYMOUS_BOT = 1087968824
+"""An administrator who acts as the group (telegram-facts §1.6)."""
+
+TELEGRAM_ITSELF = frozenset({777000, 136817688, GROUP_ANONYMOUS_BOT})
 """Telegram's own senders: automatic forwards, «a channel», «an anonymous administrator»."""
 
 

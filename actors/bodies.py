@@ -317,6 +317,8 @@ class CheckDeal(Body, frozen=True, kw_only=True, omit_defaults=True):
     """The forum topic in which the deal was named; what comes of it is said there."""
     topic: int | None = None
     """The forum topic that is to be linked by itself; None for the whole group."""
+    asks_rights: bool = False
+    """The person's rights are not known yet: the deal came with an invitation (`invitations`)."""
 
 
 BODIES: dict[str, type[Body]] = {

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from dealgram.actors import deal_texts, menu, texts, topic_texts
+from dealgram.actors import deal_texts, full_deal_texts, menu, texts, topic_texts
+from dealgram.actors.authors import GROUP_ANONYMOUS_BOT
 from dealgram.actors.bodies import AnswerPress, AttachDeal, CheckDeal, DetachDeal, EditMenu, HandlePress, Say
+from dealgram.actors.deal_room import DealRoom
 from dealgram.actors.group_import import Past
 from dealgram.actors.group_messages import CHAT_LANE, group_line, topic_here
 from dealgram.actors.group_state import GroupState
@@ -27,17 +29,16 @@ from dealgram.runtime import Permanent
 CALLBACK_LANE = "callback"
 NEWS_FOR = dt.timedelta(days=14)
 """For how long the list tells what happened to deals without anybody's doing."""
-GROUP_ANONYMOUS_BOT = 1087968824
-"""An administrator who acts as the group (telegram-facts §1.6)."""
 
 
 class GroupMenu:
     """The menu of one group. Works on the actor's own state."""
 
-    def __init__(self, services: Services, account_id: int, state: GroupState) -> None:
+    def __init__(self, services: Services, account_id: int, state: GroupState, room: DealRoom) -> None:
         self._services = services
         self._account_id = account_id
         self._state = state
+        self._room = room
 
     async def press(self, body: HandlePress) -> Outcome:
         """Carry out a button press."""
@@ -67,8 +68,11 @@ class GroupMenu:
                 return self._show(body, menu.Page(texts.MENU_CLOSED))
 
     async def check_deal(self, body: CheckDeal, past: Past) -> Outcome:
-        """Look a deal up and link it, or say why not. A linked deal is given the last messages of the ``past``."""
+        """Look a deal up and link it, or say why not. A linked deal is given the last messages of the ``past``. To be
+        called, and its result committed, while `DealRoom.alone` is held for the deal."""
         account = self._account()
+        if body.asks_rights and not await self._may_change(body.user_id):
+            return self._reply(body, texts.ONLY_ADMINISTRATORS, again=False)
         if self._state.is_linked(body.deal_id):
             return self._reply(body, self._already(body), again=True)
         if body.topic is not None and not account.settings.topic_links:
@@ -82,10 +86,13 @@ class GroupMenu:
             return self._reply(body, texts.deal_deleted_html(body.deal_id), again=True)
         if (other := await self.other_bot(body.deal_id)) is not None:
             return self._reply(body, texts.linked_by_other_bot_html(body.deal_id, other), again=False)
+        name = lead.name or f"Сделка № {body.deal_id}"
+        if not await self._room.reserve(body.deal_id, body.topic):
+            html = full_deal_texts.no_room_html(name, account.deal_link(body.deal_id), body.deal_id)
+            return self._reply(body, html, again=True)
         if self._state.is_linked(body.deal_id):
             return DONE  # two people named the same deal at the same moment
         now = int(self._services.now().timestamp())
-        name = lead.name or f"Сделка № {body.deal_id}"
         by = body.user_id or None
         linked = self._state.link(
             body.deal_id,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from dealgram.actors import menu, texts
+from dealgram.actors.authors import GROUP_ANONYMOUS_BOT
 from dealgram.actors.bodies import AttachDeal, AttachPerson, CheckDeal, PostEmployee, PostMessage, Say
 from dealgram.actors.body_parts import Author
 from dealgram.actors.changes import first_version
@@ -20,6 +21,7 @@ from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_
 from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_state import Dialog, GroupState
 from dealgram.actors.incoming import Incoming, chat_author_id
+from dealgram.actors.invitations import invited_deal
 from dealgram.actors.names import GroupConversation, group_person_id, service_msgid, telegram_msgid
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.person_names import follow
@@ -94,6 +96,9 @@ def _decide(state: GroupState, incoming: Incoming, around: Surroundings) -> Deci
     if dialog is not None and _answers(dialog, incoming, around):
         more, todo = _read_answer(state, incoming, around, dialog)
         return Decision(rows=more, todo=todo)
+    deal_id, who = invited_deal(incoming.text, around.bot.username), _inviter(incoming)
+    if deal_id is not None and who is not None:
+        return Decision(todo=(_check_invited(incoming, deal_id, who),))
     if _is_command(incoming.text, around.bot.username) and incoming.shown is None:
         return Decision(todo=_menu(state, incoming, around))
     answers_bot = incoming.reply_to_own_bot and not around.reply_is_relayed
@@ -364,6 +369,25 @@ def _menu(state: GroupState, incoming: Incoming, around: Surroundings) -> tuple[
         thread=incoming.thread,
     )
     return (NewBody(lane=CHAT_LANE, body=body),)
+
+
+def _inviter(incoming: Incoming) -> int | None:
+    """Whose rights count: the person's, or an administrator's who acts as the group; a channel has none."""
+    if incoming.author.user_id is None and incoming.author.id == chat_author_id(incoming.chat_id):
+        return GROUP_ANONYMOUS_BOT
+    return incoming.author.user_id
+
+
+def _check_invited(incoming: Incoming, deal_id: int, who: int) -> NewBody:
+    """Look at the deal that the bot was brought into the group for; whether the person may link is asked there."""
+    check = CheckDeal(
+        deal_id=deal_id,
+        user_id=who,
+        user_name=incoming.author.name,
+        thread=incoming.thread,
+        asks_rights=True,
+    )
+    return NewBody(lane=check_lane(deal_id), body=check)
 
 
 def _is_command(text: str, username: str) -> bool:

@@ -376,3 +376,20 @@ async def command(play):
         await services.journal.accept([command_entry(group.account_id, group_address(group.group_id), one)])
 
     return give
+
+
+async def test_an_invitation_links_the_group_at_once_for_administrators_only(play):
+    """`t.me/bot?startgroup=d<deal>` makes Telegram write the command in the name of whoever brings the bot in."""
+    world, stage = play.stage.world, play.stage
+    command = f"/start@{world.sales_bot.username} d{world.cafe}"
+    play.write(world.igor, command)
+    await stage.until(lambda: texts.ONLY_ADMINISTRATORS in stage.group_texts(), "the refusal")
+    assert play.linked_line not in stage.texts(world.cafe)
+    play.write(world.anna, f"/start@{world.sales_bot.username} d99999")
+    await stage.until(lambda: any("99999" in text for text in stage.group_texts()), "no such deal")
+    play.write(world.anna, command)
+    await stage.until(lambda: play.linked_line in stage.texts(world.cafe), "linked")
+    await play.words(world.igor, "Добрый день", world.cafe)
+    assert not [text for text in stage.texts(world.cafe) if "/start" in text]
+    stage.assert_clean()
+    await stage.assert_undisturbed()

@@ -13,6 +13,7 @@ from rich.table import Table
 from dealgram.actors.bot_troubles import sentences
 from dealgram.actors.choices import BotSettings
 from dealgram.actors.deal_title import TitleError, check_title
+from dealgram.actors.invitations import invitation
 from dealgram.cli.context import ID, Desk, Failure, open_desk, run
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts, bots, groups
@@ -43,6 +44,7 @@ def add_bot(account_id: int, pipeline_id: int | None, take_over: bool) -> None:
             click.echo(f"@{connected.username} is connected to account {account_id}, pipeline {connected.pipeline_id}")
             for sentence in sentences(connected.troubles):
                 click.echo(f"! {sentence}")
+            click.echo(f"bring it into a group: {invitation(connected.username)}")
 
     run(main)
 
@@ -106,6 +108,20 @@ def set_bot(
                 raise Failure(f"there is no connected bot {bot_id}")
             await desk.announce()
             click.echo("changed")
+
+    run(main)
+
+
+@bot.command("invite")
+@click.argument("bot_id", type=ID)
+@click.option("--deal", "deal_id", type=ID, help="Link the group to this deal as soon as the bot is in it.")
+def invite_bot(bot_id: int, deal_id: int | None) -> None:
+    """Print the link that brings a bot into a group as an administrator, so that it sees every message there."""
+
+    async def main() -> None:
+        async with open_desk() as desk:
+            row = await _connected(desk, bot_id)
+            click.echo(invitation(row.username, deal_id))
 
     run(main)
 
