@@ -208,6 +208,16 @@ def test_a_reaction_taken_off():
     )
     assert isinstance(hook, ReactionHook)
     assert hook.emoji is None
+    assert hook.told_at == 0
+
+
+@pytest.mark.parametrize(
+    ("time", "told_at"), [("1767225600", 1767225600), ('"soon"', 0), ("true", 0), ("-1", 0), (str(10**30), 0)]
+)
+def test_when_a_reaction_was_told_of(time, told_at):
+    reaction = '{"msgid":"amo-1","conversation":{"id":"c"}}'
+    raw = f'{{"account_id":"a","time":{time},"action":{{"reaction":{reaction}}}}}'
+    assert parse_hook(raw.encode()).told_at == told_at
 
 
 def test_a_reaction_to_nothing_is_unknown():

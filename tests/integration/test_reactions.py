@@ -312,6 +312,18 @@ async def test_a_refusal_of_telegram_is_told_and_holds_up_nothing(linked):
     await clean(stage)
 
 
+async def test_a_flood_wait_of_hours_costs_the_reaction_and_nothing_else(linked):
+    stage, world = linked.stage, linked.stage.world
+    flood = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 7200}}
+    stage.telegram.faults.answer("setMessageReaction", status=429, body=flood)
+    stage.amo.react(world.account, amo_id(stage, world.cafe, "Когда доставка?"), world.olga, "🔥")
+    reason = "Telegram просит бота подождать слишком долго"
+    await stage.until(lambda: any(reason in text for text in stage.texts(world.cafe)), "the line")
+    linked.answer(world.cafe, "Ответы идут")
+    await linked.says("Ответы идут")
+    await clean(stage)
+
+
 async def test_what_comes_back_of_our_own_reactions_goes_nowhere(linked):
     """Were it taken for the manager's, two quick changes would chase each other through the deals for ever."""
     stage, world = linked.stage, linked.stage.world
