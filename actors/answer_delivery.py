@@ -37,6 +37,9 @@ from dealgram.persistence.journal import DeliveryEndedError
 from dealgram.persistence.records import Message
 from dealgram.runtime import Transient
 
+FILE_REASONS = frozenset({"", "bad_file", "bad_photo", "photo_dimensions", "bad_album", "file_too_big", "file_empty"})
+"""Refusals that may be the file's fault."""
+
 Imported = Callable[[SendAnswer, int | None, bool], tuple[NewBody, ...]]
 """What else follows when an answer stands in the chat (``message_id``), for certain or perhaps (None, False)."""
 
@@ -52,10 +55,10 @@ class _Row:
     @property
     def as_sent(self) -> SendAnswer:
         """With what is known of the file by now: amoCRM does not always say how large it is."""
-        if self.attached is None or self.attached.data is None or self.attached.sorted is None:
+        if self.attached is None or not self.attached.size:
             return self.body
         source = self.attached.source
-        known = AmoFile(type=source.type, url=source.url, name=self.attached.sorted.name, size=self.attached.size)
+        known = AmoFile(type=source.type, url=source.url, name=self.attached.name, size=self.attached.size)
         return msgspec.structs.replace(self.body, media=known)
 
 
@@ -110,7 +113,7 @@ class AnswerDelivery:
         own = files.enter_context(await self._attachments.prepare(delivery.id, body.media))
         if not own.album or len(gathered) == 1:
             return [_Row(body, delivery, own)]
-        rows, size = {delivery.id: _Row(body, delivery, own)}, own.size
+        rows, size = {delivery.id: _Row(body, delivery, own)}, own.uploads
         for more, other in gathered:
             if other.id in rows or more.media is None or len(rows) == ALBUM_MOST:
                 continue
@@ -118,9 +121,9 @@ class AnswerDelivery:
                 attached = files.enter_context(await self._attachments.prepare(other.id, more.media))
             except AttachmentLostError:
                 continue  # its own turn says so
-            if attached.album == own.album and size + attached.size <= self._services.file_limits.upload:
+            if attached.album == own.album and size + attached.uploads <= self._services.file_limits.upload:
                 rows[other.id] = _Row(_moved(more, body.chat_id), other, attached)
-                size += attached.size
+                size += attached.uploads
         return [rows[other.id] for _, other in gathered if other.id in rows]
 
     async def _send(self, rows: Sequence[_Row], bot: BotInfo) -> Outcome:
@@ -140,16 +143,18 @@ class AnswerDelivery:
         except OutcomeUnknown as error:
             return self._unknown(rows, str(error))
         except Refused as error:
-            return await self._refused(rows, error)
+            return await self._refused(rows, form, error)
         except Unauthorised as error:
             return self._failed(rows, refusals.BOT_REFUSED, str(error))
         todo: list[NewBody] = []
-        for row, message_id, is_whole in zip(rows, sent, whole, strict=True):
+        for row, one, is_whole in zip(rows, sent, whole, strict=True):
+            if row.attached is not None:
+                self._attachments.sent(row.attached, one)
             if is_whole:
                 status = ReportStatus(amo_id=row.body.amo_id, delivered=True)
                 todo.append(report(status, in_background=row.body.background))
-            todo += self.imported(row.as_sent, message_id, True)
-        stored = tuple(self._row(row.body, message_id) for row, message_id in zip(rows, sent, strict=True))
+            todo += self.imported(row.as_sent, one.message_id, True)
+        stored = tuple(self._row(row.body, one.message_id) for row, one in zip(rows, sent, strict=True))
         return Outcome(rows=stored, todo=tuple(todo), carried=_others(rows))
 
     async def _form(self, rows: Sequence[_Row]) -> Form:
@@ -176,8 +181,13 @@ class AnswerDelivery:
             link_preview=account is None or account.settings.link_previews,
         )
 
-    async def _refused(self, rows: Sequence[_Row], error: Refused) -> Outcome:
+    async def _refused(self, rows: Sequence[_Row], form: Form, error: Refused) -> Outcome:
         body, delivery = rows[0].body, rows[0].delivery
+        if form.reused and error.reason in FILE_REASONS:
+            self._attachments.refused(form.reused)
+            for row in rows:
+                await self._actor.take_back(row.delivery)
+            raise Transient(f"a file that was sent before has to be uploaded: {error}", retry_after_s=0.0) from error
         if len(rows) > 1 and not isinstance(error, ChatGone) and error.reason not in TOPIC_REASONS:
             deliveries = tuple(row.delivery for row in rows)
             self._albums.keep_apart(deliveries)
@@ -246,7 +256,7 @@ def _item(row: _Row) -> Item:
     if attached is None:
         return Item(text=body.text, name=body.shown_name)
     text = "\n\n".join(part for part in (body.text, attached.line) if part)
-    link = link_line(attached.source, attached.size) if attached.data is not None else ""
+    link = link_line(attached.source, attached.size) if attached.size else ""
     return Item(text=text, name=body.shown_name, file=attached.out, link=link)
 
 

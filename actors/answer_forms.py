@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from dealgram.actors.split_text import CAPTION_LIMIT, utf16_length
 from dealgram.gateways.errors import Refused
-from dealgram.gateways.telegram import BotCalls, Caption, Keyboard, OutFile, ReplyTo
+from dealgram.gateways.telegram import BotCalls, Caption, Keyboard, OutFile, ReplyTo, Sent
 
 _NO_PHOTO = frozenset({"photo_dimensions", "bad_photo", "bad_file"})
 _LARGE = frozenset({"file_too_big"})
@@ -56,8 +56,8 @@ class Form:
     thread: int | None = None
     link_preview: bool = True
 
-    async def send(self, client: BotCalls) -> tuple[int, ...]:
-        """Send it, in a weaker form if need be; the message ids, in the order of the items.
+    async def send(self, client: BotCalls) -> tuple[Sent, ...]:
+        """Send it, in a weaker form if need be; the messages, in the order of the items.
 
         Raises:
             Refused: no form of it is accepted; nothing was sent.
@@ -79,7 +79,7 @@ class Form:
             return replace(self, reply=replace(self.reply, quote=""))
         if reason in ("reply_not_found", "bad_quote") and self.reply is not None:
             return replace(self, reply=None, line=self.quoted)
-        if reason in _NO_PHOTO and any(item.file is not None and item.file.kind != "document" for item in self.items):
+        if reason in _NO_PHOTO and not self.reused and any(_is_no_document(item) for item in self.items):
             return replace(self, items=tuple(_as_document(item) for item in self.items))
         if reason in _LARGE and len(self.items) == 1 and self.items[0].file is not None:
             item = self.items[0]
@@ -87,7 +87,12 @@ class Form:
             return replace(self, items=(replace(item, file=None, text=text),))
         return None
 
-    async def _send(self, client: BotCalls) -> tuple[int, ...]:
+    @property
+    def reused(self) -> tuple[str, ...]:
+        """The ids of files that are sent without an upload."""
+        return tuple(item.file.file_id for item in self.items if item.file is not None and item.file.data is None)
+
+    async def _send(self, client: BotCalls) -> tuple[Sent, ...]:
         if len(self.items) > 1:
             return await client.media.send_album(self.chat_id, self._album(), reply=self.reply, thread=self.thread)
         item = self.items[0]
@@ -102,7 +107,7 @@ class Form:
                 thread=self.thread,
             )
             return (sent,)
-        sent = await client.send_text(
+        message_id = await client.send_text(
             self.chat_id,
             caption.text,
             reply_to=self.reply,
@@ -111,7 +116,7 @@ class Form:
             link_preview=self.link_preview,
             bold=caption.bold,
         )
-        return (sent,)
+        return (Sent(message_id=message_id),)
 
     def _album(self) -> list[tuple[OutFile, Caption]]:
         """The files with their captions. A single one stands with the first: that is where clients show the caption of
@@ -138,6 +143,10 @@ def _fitting(item: Item, line: str) -> Caption:
 def _file(item: Item) -> OutFile:
     assert item.file is not None, "an album is made of files"
     return item.file
+
+
+def _is_no_document(item: Item) -> bool:
+    return item.file is not None and item.file.kind != "document"
 
 
 def _as_document(item: Item) -> Item:

@@ -8,21 +8,24 @@ attach it again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+import trio
+
 from dealgram.actors.answer_buttons import is_safe_url
 from dealgram.actors.attachment_texts import REASON_FILE_EMPTY, REASON_FILE_GONE, link_line
 from dealgram.actors.body_parts import AmoFile
-from dealgram.actors.file_kinds import Sorted, name_in, sort_file
+from dealgram.actors.file_kinds import Kind, Sorted, name_in, sort_file
+from dealgram.actors.known_files import KnownFile, KnownFiles
 from dealgram.actors.media_facts import media_facts
 from dealgram.actors.outbox import OutboxActor
 from dealgram.gateways.amojo import FileTooLarge, ForeignFile
 from dealgram.gateways.errors import GatewayError, Refused
 from dealgram.gateways.spool import Spool
-from dealgram.gateways.telegram import OutFile
+from dealgram.gateways.telegram import OutFile, Sent
 from dealgram.runtime import Transient
 
 TRIES = 3
@@ -41,12 +44,13 @@ class AttachmentLostError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attached:
-    """A file that can be uploaded, or the line that goes in its place. Close it."""
+    """A file that can be uploaded, one that Telegram has already, or the line that goes in its place. Close it."""
 
     source: AmoFile
     line: str = ""
     sorted: Sorted | None = None
     data: Spool | None = None
+    known: KnownFile | None = None
     facts: Mapping[str, int | bool] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -61,16 +65,34 @@ class Attached:
     @property
     def album(self) -> str:
         """What may stand in one album with it; empty for nothing."""
+        if self.known is not None:
+            return self.known.kind.album
         return self.sorted.kind.album if self.sorted is not None else ""
 
     @property
     def size(self) -> int:
         """Bytes; 0 for a line."""
+        if self.known is not None:
+            return self.known.size
         return self.data.size if self.data is not None else 0
+
+    @property
+    def uploads(self) -> int:
+        """Bytes that have to be sent for it."""
+        return self.data.size if self.data is not None else 0
+
+    @property
+    def name(self) -> str:
+        """As it is called in Telegram; empty for a line."""
+        if self.known is not None:
+            return self.known.name
+        return self.sorted.name if self.sorted is not None else ""
 
     @property
     def out(self) -> OutFile | None:
         """The file as Telegram gets it."""
+        if self.known is not None:
+            return OutFile(kind=self.known.kind.value, name=self.known.name, file_id=self.known.file_id)
         if self.sorted is None or self.data is None:
             return None
         one = self.sorted
@@ -84,6 +106,7 @@ class Attachments:
         self._actor = actor
         self._services = actor.services
         self._tries: OrderedDict[int, int] = OrderedDict()
+        self._known = KnownFiles()
 
     async def prepare(self, delivery_id: int, file: AmoFile) -> Attached:
         """Fetch and sort the file of a row.
@@ -93,6 +116,9 @@ class Attachments:
             Transient: it did not come; ask again.
         """
         limits = self._services.file_limits
+        if (known := self._known.at(file)) is not None:
+            await trio.lowlevel.checkpoint()
+            return Attached(source=file, known=known)
         try:
             with self._actor.context.dependency("amoCRM's files"):
                 data = await self._services.attachments.fetch(file.url, limits.upload)
@@ -109,11 +135,26 @@ class Attachments:
         try:
             if not data.size:
                 raise AttachmentLostError(REASON_FILE_EMPTY)
+            if (known := self._known.like(file, data.digest)) is not None:
+                data.close()
+                return Attached(source=file, known=known)
             found = sort_file(file.type, file.name or name_in(file.url), data.head, data.size, limits)
             return Attached(source=file, sorted=found, data=data, facts=await media_facts(found.kind, data))
         except BaseException:
             data.close()
             raise
+
+    def sent(self, attached: Attached, sent: Sent) -> None:
+        """A file is in Telegram: the next time it need not be uploaded."""
+        if attached.data is None or attached.sorted is None or sent.kind is None or not sent.file_id:
+            return
+        known = KnownFile(kind=Kind(sent.kind), file_id=sent.file_id, name=attached.name, size=attached.size)
+        self._known.keep(attached.source, attached.data.digest, known)
+
+    def refused(self, file_ids: Iterable[str]) -> None:
+        """Telegram did not take what it is said to have."""
+        for file_id in file_ids:
+            self._known.forget(file_id)
 
     def _missing(self, delivery_id: int, file: AmoFile, error: GatewayError) -> Attached:
         tries = self._tries.pop(delivery_id, 0) + 1

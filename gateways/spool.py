@@ -6,6 +6,7 @@ on disk has no name there and is gone with the process in any case.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from types import TracebackType
 from typing import IO, Self
@@ -27,6 +28,7 @@ class Spool:
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
         self._head = b""
+        self._hash = hashlib.sha256()
         self._size = 0
         self._closed = False
 
@@ -35,6 +37,7 @@ class Spool:
         """A small file that is whole already."""
         spool = cls()
         spool._memory += data
+        spool._hash.update(data)
         spool._size = len(data)
         return spool
 
@@ -57,6 +60,11 @@ class Spool:
         return self._head or bytes(self._memory[:HEAD_BYTES])
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of what was written so far."""
+        return self._hash.hexdigest()
+
+    @property
     def is_on_disk(self) -> bool:
         """Whether the file outgrew the memory."""
         return self._file is not None
@@ -64,6 +72,7 @@ class Spool:
     async def write(self, part: bytes) -> None:
         """Append a part. Raises OSError: the disk is full."""
         self._check()
+        self._hash.update(part)
         if self._file is None and self._size + len(part) <= MEMORY_BYTES:
             self._memory += part
             self._size += len(part)

@@ -8,7 +8,7 @@ from dealgram.gateways.telegram.gateway import BotCalls, TelegramGateway, bot_id
 from dealgram.gateways.telegram.intake import PollingPool
 from dealgram.gateways.telegram.keyboards import AskReply, Key, Keyboard
 from dealgram.gateways.telegram.limits import LimitSettings, TelegramLimits
-from dealgram.gateways.telegram.media_calls import Caption, MediaCalls, MediaKind, OutFile, ReplyTo
+from dealgram.gateways.telegram.media_calls import Caption, MediaCalls, MediaKind, OutFile, ReplyTo, Sent
 from dealgram.gateways.telegram.message import Message
 from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, WebhookInfo
 from dealgram.gateways.telegram.updates import (
@@ -65,6 +65,7 @@ __all__ = [
     "ReactionChanged",
     "ReactionsCounted",
     "ReplyTo",
+    "Sent",
     "TelegramFiles",
     "TelegramGateway",
     "TelegramLimits",

@@ -19,7 +19,7 @@ from dealgram.gateways.spool import Spool
 from dealgram.gateways.telegram.bot import read_success
 from dealgram.gateways.telegram.errors import SERVICE
 from dealgram.gateways.telegram.keyboards import Keyboard
-from dealgram.gateways.telegram.replies import SentMessageId
+from dealgram.gateways.telegram.replies import SentMessage
 from dealgram.gateways.transport import HttpTransport
 
 MediaKind = Literal["photo", "video", "animation", "audio", "voice", "sticker", "document"]
@@ -40,11 +40,14 @@ _METHODS: dict[MediaKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutFile:
-    """A file to upload. ``facts`` are the method's own further fields (width, height, duration, …)."""
+    """A file to upload, or one that Telegram has already under ``file_id``, which is good for one bot and one kind.
+
+    ``facts`` are the method's own further fields (width, height, duration, …)."""
 
     kind: MediaKind
     name: str
-    data: Spool
+    data: Spool | None = None
+    file_id: str = ""
     mime: str = "application/octet-stream"
     facts: Mapping[str, int | bool] = field(default_factory=dict)
 
@@ -85,6 +88,15 @@ class ReplyTo:
         return fields | ({"quote": self.quote} if self.quote else {})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message that was sent, and Telegram's id of its file; empty if there is none by which it can be sent again."""
+
+    message_id: int
+    kind: MediaKind | None = None
+    file_id: str = ""
+
+
 class MediaCalls:
     """The uploading methods of one bot."""
 
@@ -107,8 +119,8 @@ class MediaCalls:
         keyboard: Keyboard | None = None,
         thread: int | None = None,
         silent: bool = False,
-    ) -> int:
-        """Sends one file; returns the message id. Stickers have no caption.
+    ) -> Sent:
+        """Sends one file. Stickers have no caption.
 
         Raises:
             OutcomeUnknown: it may have been sent. Never repeat this blindly: there is no idempotency key.
@@ -118,10 +130,11 @@ class MediaCalls:
             fields |= caption.fields()
         if keyboard is not None and keyboard.rows:
             fields["reply_markup"] = keyboard.to_json()
-        part = FilePart(field=file.kind, name=file.name, data=file.data, mime=file.mime)
-        raw = await self._upload(_METHODS[file.kind], fields, (part,))
-        sent: SentMessageId = _read(raw, SentMessageId, _METHODS[file.kind])
-        return sent.message_id
+        parts = _parts(file, file.kind)
+        if not parts:
+            fields[file.kind] = file.file_id
+        raw = await self._upload(_METHODS[file.kind], fields, parts)
+        return _sent(_read(raw, SentMessage, _METHODS[file.kind]), file)
 
     async def send_album(
         self,
@@ -131,23 +144,26 @@ class MediaCalls:
         reply: ReplyTo | None = None,
         thread: int | None = None,
         silent: bool = False,
-    ) -> tuple[int, ...]:
-        """Sends 2 to 10 files as one album; returns their message ids in order. Buttons are not possible.
+    ) -> tuple[Sent, ...]:
+        """Sends 2 to 10 files as one album; returns their messages in order. Buttons are not possible.
 
         Raises:
             OutcomeUnknown: as in `send`; also when Telegram answers with another number of messages.
         """
-        media, parts = [], []
+        media: list[dict[str, Any]] = []
+        parts: list[FilePart] = []
         for number, (file, caption) in enumerate(files):
             name = f"file{number}"
-            media.append({"type": file.kind, "media": f"attach://{name}", **file.facts, **caption.fields()})
-            parts.append(FilePart(field=name, name=file.name, data=file.data, mime=file.mime))
+            upload = _parts(file, name)
+            source = f"attach://{name}" if upload else file.file_id
+            media.append({"type": file.kind, "media": source, **file.facts, **caption.fields()})
+            parts += upload
         fields = _common(chat_id, reply, thread, silent=silent) | {"media": media}
         raw = await self._upload("sendMediaGroup", fields, parts)
-        sent: list[SentMessageId] = _read(raw, list[SentMessageId], "sendMediaGroup")
+        sent: list[SentMessage] = _read(raw, list[SentMessage], "sendMediaGroup")
         if len(sent) != len(files):
             raise OutcomeUnknown("an album of another length came back", service=SERVICE, operation="sendMediaGroup")
-        return tuple(one.message_id for one in sent)
+        return tuple(_sent(one, file) for one, (file, _) in zip(sent, files, strict=True))
 
     async def _upload(self, method: str, fields: Mapping[str, Any], files: Sequence[FilePart]) -> bytes:
         form = Multipart({name: _as_text(value) for name, value in fields.items()}, files)
@@ -172,6 +188,16 @@ def _common(chat_id: int, reply: ReplyTo | None, thread: int | None, *, silent: 
     if silent:
         fields["disable_notification"] = True
     return fields
+
+
+def _parts(file: OutFile, field: str) -> tuple[FilePart, ...]:
+    if file.data is None:
+        return ()
+    return (FilePart(field=field, name=file.name, data=file.data, mime=file.mime),)
+
+
+def _sent(message: SentMessage, file: OutFile) -> Sent:
+    return Sent(message_id=message.message_id, kind=file.kind, file_id=message.file_id(file.kind))
 
 
 def _as_text(value: Any) -> str:

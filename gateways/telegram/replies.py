@@ -113,6 +113,32 @@ class WebhookInfo(msgspec.Struct, frozen=True, kw_only=True):
     allowed_updates: tuple[str, ...] = ()
 
 
+class _SentFile(msgspec.Struct, frozen=True, kw_only=True):
+    file_id: str = ""
+
+
+class SentMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed from the Message that the sending of a file returns."""
+
+    message_id: Int64
+    photo: tuple[_SentFile, ...] = ()
+    video: _SentFile | None = None
+    animation: _SentFile | None = None
+    audio: _SentFile | None = None
+    voice: _SentFile | None = None
+    sticker: _SentFile | None = None
+    document: _SentFile | None = None
+
+    def file_id(self, kind: str) -> str:
+        """The id of the file that was sent as ``kind``; empty if Telegram made something else of it."""
+        if kind == "photo":
+            return self.photo[-1].file_id if self.photo else ""
+        if kind == "document" and (self.video or self.animation or self.audio):
+            return ""  # Telegram shows some files as what they are; by this id they are no documents
+        file: _SentFile | None = getattr(self, kind)
+        return file.file_id if file is not None else ""
+
+
 class SentMessageId(msgspec.Struct, frozen=True, kw_only=True):
     """The one thing needed from the Message that a send returns."""
 

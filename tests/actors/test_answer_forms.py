@@ -13,7 +13,7 @@ from dealgram.actors.answers import shown_name
 from dealgram.actors.split_text import CAPTION_LIMIT, utf16_length
 from dealgram.gateways.errors import OutcomeUnknown, Refused
 from dealgram.gateways.spool import Spool
-from dealgram.gateways.telegram import Caption, OutFile, ReplyTo
+from dealgram.gateways.telegram import Caption, OutFile, ReplyTo, Sent
 from dealgram.gateways.telegram.reasons import KNOWN
 
 LINE = "↩️ Анна: да?"
@@ -40,11 +40,11 @@ class Telegram:
         return await self._take("text", text=text, reply=reply_to, bold=bold)
 
     async def send(self, chat_id, file, *, caption, reply, keyboard, thread):
-        return await self._take(file.kind, text=caption.text, reply=reply, bold=caption.bold)
+        return Sent(message_id=await self._take(file.kind, text=caption.text, reply=reply, bold=caption.bold))
 
     async def send_album(self, chat_id, files, *, reply, thread):
         first = await self._take("album", files=files, reply=reply)
-        return tuple(first + number for number in range(len(files)))
+        return tuple(Sent(message_id=first + number) for number in range(len(files)))
 
 
 def photo(kind="photo") -> OutFile:
@@ -60,7 +60,7 @@ REPLY = ReplyTo(message_id=9, quote="кусок", must_exist=True)
 
 async def test_the_ladder_of_a_quotation():
     telegram = Telegram("bad_quote", "reply_not_found")
-    assert await form(reply=REPLY).send(telegram) == (7,)
+    assert await form(reply=REPLY).send(telegram) == (Sent(message_id=7),)
     assert [(said["reply"], said["text"]) for _, said in telegram.calls] == [
         (REPLY, "Да"),
         (replace(REPLY, quote=""), "Да"),

@@ -19,6 +19,7 @@ from dealgram.gateways.telegram import (
     Keyboard,
     OutFile,
     ReplyTo,
+    Sent,
     TelegramGateway,
 )
 from dealgram.gateways.transport import HttpTransport, Upstream
@@ -61,7 +62,7 @@ def values(seen) -> dict[str, str]:
 async def test_each_kind_has_its_method(server, media, kind, method):
     server.reply(SENT)
     file = OutFile(kind=kind, name="a.bin", data=Spool.of(b"bytes"))
-    assert await media.send(1, file, caption=Caption(text="Подпись")) == 5
+    assert await media.send(1, file, caption=Caption(text="Подпись")) == Sent(message_id=5, kind=kind)
     seen = server.seen[0]
     assert seen.path == f"/bot{TOKEN}/{method}"
     assert form(seen)[kind] == ("a.bin", b"bytes")
@@ -111,7 +112,8 @@ async def test_an_album_goes_out_in_order_with_its_captions(server, media):
         (OutFile(kind="photo", name="a.jpg", data=Spool.of(b"a")), Caption(text="Обе", bold=0)),
         (OutFile(kind="video", name="Видео.mp4", data=Spool.of(b"b"), facts={"duration": 4}), Caption()),
     ]
-    assert await media.send_album(-1, files, reply=ReplyTo(message_id=3), thread=4) == (11, 12)
+    sent = await media.send_album(-1, files, reply=ReplyTo(message_id=3), thread=4)
+    assert [one.message_id for one in sent] == [11, 12]
     seen = server.seen[0]
     assert seen.path.endswith("/sendMediaGroup")
     assert orjson.loads(values(seen)["media"]) == [

@@ -90,6 +90,36 @@ async def test_a_file_that_no_hook_names_has_the_name_of_its_address(told):
     assert seen(told)[0]["document"]["file_name"] == "Dogovor.pdf"
 
 
+async def test_a_file_that_telegram_has_already_is_not_uploaded_again(told):
+    def uploads() -> int:
+        """Calls with bytes; the others name a file."""
+        sent = [call.params["document"] for call in told.telegram.requests if call.method == "sendDocument"]
+        return len([source for source in sent if source not in known])
+
+    known: set[str] = set()
+    pdf = Attachment("file", samples.pdf(), name="Прайс.pdf")
+    await delivered(told, told.answer(told.world.anna, "Первый раз", attachments=[pdf]))
+    known.add(seen(told)[0]["document"]["file_id"])
+    known |= {one["document"]["file_id"] for one in viewed(told)}
+    await delivered(told, told.answer(told.world.anna, "Второй раз", attachments=[pdf]))
+    assert uploads() == 1
+    order = told.telegram.refuse("sendDocument", 400, "Bad Request: wrong file identifier/HTTP URL specified")
+    await delivered(told, told.answer(told.world.anna, "Третий раз", attachments=[pdf]))
+    assert order.hits == 1
+    assert [message["caption"] for message in seen(told)] == ["Первый раз", "Второй раз", "Третий раз"]
+    assert {data_of(told, message) for message in seen(told)} == {pdf.data}
+    assert {message["document"]["file_name"] for message in seen(told)} == {"Прайс.pdf"}
+    told.assert_clean()
+    await told.assert_undisturbed()
+
+
+def viewed(stage) -> list[dict]:
+    """What the bot sent to Anna, with the ids that files have for the bot."""
+    chat = stage.telegram.private_chat(stage.world.anna, stage.world.sales_bot)
+    shown = stage.telegram.history(chat, stage.world.sales_bot)
+    return [message for message in shown if message["from"]["is_bot"]][1:]
+
+
 # Words and buttons beside a file
 
 
