@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from dealgram.actors import menu, texts
-from dealgram.actors.authors import GROUP_ANONYMOUS_BOT
+from dealgram.actors.authors import GROUP_ANONYMOUS_BOT, chat_author_id
 from dealgram.actors.bodies import AttachDeal, AttachPerson, CheckDeal, PostEmployee, PostMessage, Say
 from dealgram.actors.body_parts import Author
 from dealgram.actors.changes import first_version
 from dealgram.actors.deal_reference import DealReference, looks_like_deal, read_deal
 from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_state import Dialog, GroupState
-from dealgram.actors.incoming import Incoming, chat_author_id
+from dealgram.actors.incoming import Incoming
 from dealgram.actors.invitations import invited_deal
 from dealgram.actors.names import GroupConversation, group_person_id, service_msgid, telegram_msgid
 from dealgram.actors.outbox import Decision, NewBody

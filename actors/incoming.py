@@ -9,24 +9,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from dealgram.actors.authors import TELEGRAM_ITSELF, author_of, bot_of, chat_author_id, person_name
+from dealgram.actors.authors import author_of, bot_of, person_name
 from dealgram.actors.body_parts import Author, Shown
 from dealgram.actors.describe import EVENTS_OF_THE_CHAT, describe
 from dealgram.actors.telegram_media import file_key, said_with, shown_in
 from dealgram.actors.topics import TopicHeard, thread_of, topic_heard
 from dealgram.actors.whence import above, answered
 from dealgram.gateways.telegram import CLOUD, Message, User
-
-__all__ = [
-    "TELEGRAM_ITSELF",
-    "Incoming",
-    "Someone",
-    "chat_author_id",
-    "person_name",
-    "read_message",
-    "someone",
-    "within_album",
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from dealgram.actors import texts
 from dealgram.actors.answer_buttons import Pressed, read_pressed
+from dealgram.actors.authors import TELEGRAM_ITSELF, person_name
 from dealgram.actors.bodies import AnswerPress, EditButtons, PostEmployee, PostMessage
 from dealgram.actors.body_parts import Author
 from dealgram.actors.group_employees import employee_posts
 from dealgram.actors.group_messages import Surroundings, group_author, post_text
 from dealgram.actors.group_state import GroupState
-from dealgram.actors.incoming import TELEGRAM_ITSELF, person_name
 from dealgram.actors.names import GroupConversation, PrivateConversation, person_id, press_msgid
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.plan import plan

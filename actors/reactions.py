@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dealgram.actors import gesture_texts, texts
+from dealgram.actors.authors import chat_author_id
 from dealgram.actors.body_parts import Author
 from dealgram.actors.gesture_bodies import FindReacted, GestureBody, ReactInCard, ShowReaction, SpreadReaction
-from dealgram.actors.incoming import chat_author_id, someone
+from dealgram.actors.incoming import someone
 from dealgram.actors.names import person_id
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.reaction_changes import latest, line_time_ms
