@@ -22,12 +22,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import httpx
 import trio
 
 from dealgram.gateways.errors import GatewayError, Interrupted, NotSent, OutcomeUnknown, Refused, ServiceFailed
+from dealgram.gateways.request_bodies import StreamedBody, as_stream
 
 _MOST_CONNECTIONS = 100  # per client; beyond ~200 httpcore's bookkeeping is quadratic (measured, telegram-facts §4.3)
 _CLOSE_DEADLINE_S = 2.0
@@ -106,47 +107,6 @@ class _Progress:
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         if event == _WRITING_STARTED:
             self.writing = True
-
-
-class StreamedBody(Protocol):
-    """A request body that is made while it is sent; its length is known before. Read once, and no generator: trio warns
-    of generators that a broken write leaves behind."""
-
-    @property
-    def length(self) -> int: ...
-    def __aiter__(self) -> Self: ...
-    async def __anext__(self) -> bytes: ...
-
-
-class _Streamed(httpx.AsyncByteStream):
-    """A streamed body, as httpx wants it."""
-
-    __slots__ = ("_body",)
-
-    def __init__(self, body: StreamedBody) -> None:
-        self._body = body
-
-    def __aiter__(self) -> StreamedBody:
-        return self._body
-
-
-class _Body(httpx.AsyncByteStream):
-    """A request body that is no generator, as httpx's own is: see `StreamedBody`."""
-
-    __slots__ = ("_rest",)
-
-    def __init__(self, content: bytes) -> None:
-        self._rest = content
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """Not a checkpoint."""
-        if not self._rest:
-            raise StopAsyncIteration
-        rest, self._rest = self._rest, b""
-        return rest
 
 
 class _Generation:
@@ -374,7 +334,7 @@ class HttpTransport:
                 timeout=self._timeouts(deadline_s),
                 extensions={"trace": progress},
             )
-            request.stream = _Body(content) if isinstance(content, bytes) else _Streamed(content)
+            request.stream = as_stream(content)
             response = await client.send(request, stream=True)
             try:
                 body = await self._read(response)
