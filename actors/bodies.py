@@ -112,6 +112,11 @@ class MirrorAnswer(Body, frozen=True, kw_only=True, omit_defaults=True):
     message_id: int | None = None
     media: AmoFile | None = None
     thread: int | None = None
+    reply_to_message_id: int | None = None
+    """What the answer answers: the message in the chat, or amoCRM's id of it (``answered``) where that one was still on
+    its way; ``quoted`` says it in words, for conversations in which it does not stand."""
+    answered: str = ""
+    quoted: str = ""
 
 
 class ReportStatus(Body, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,10 +12,12 @@ from dealgram.actors.bodies import MirrorAnswer, PostEmployee, decode
 from dealgram.actors.contents import words_of
 from dealgram.actors.mirrored import mirror_ways
 from dealgram.actors.services import Services
-from dealgram.gateways.amojo import HookContent, MessageHook
+from dealgram.gateways.amojo import HookContent, MessageHook, Quote
 from dealgram.persistence import messages, users
 from dealgram.runtime import Address
 
+_ANY_QUOTE = Quote(amo_id="any")
+"""Whether an import quotes or has a line instead, is not known here; both are among the ways of one that may quote."""
 _LOOKED_AT = 200
 """Pending rows of the conversation that are looked through."""
 
@@ -50,7 +52,7 @@ async def _on_its_way(services: Services, account_id: int, address: Address, hoo
 
 def _is_mirror(body: MirrorAnswer, content: HookContent) -> bool:
     """Whether a hook says what the import says, in any of the ways in which it may have been made."""
-    for way in mirror_ways(body, lambda text: text):
+    for way in mirror_ways(body, _ANY_QUOTE, lambda text: text):
         made = way.content
         if (made.type, made.text or "") != (content.type, content.text):
             continue

@@ -13,11 +13,12 @@ from dealgram.actors.albums import AlbumTexts
 from dealgram.actors.answer_buttons import as_lines
 from dealgram.actors.answer_quotes import read_answered, with_authors
 from dealgram.actors.answers import read_writer, refuse, send_answer
-from dealgram.actors.bodies import MirrorAnswer, SendAnswer
+from dealgram.actors.bodies import SendAnswer
 from dealgram.actors.echoes import is_echo
 from dealgram.actors.group_messages import CHAT_LANE
 from dealgram.actors.group_state import GroupState
-from dealgram.actors.names import GroupConversation, mirror_msgid, parse_conversation
+from dealgram.actors.mirrored import QuotedAlbums, mirror_of
+from dealgram.actors.names import GroupConversation, parse_conversation
 from dealgram.actors.outbox import Decision, NewBody, Outcome
 from dealgram.actors.plan import mirrors
 from dealgram.actors.sending import Sending
@@ -39,6 +40,7 @@ class GroupAnswers:
         self._sending = sending
         self._account_id = state.row.account_id
         self._albums = AlbumTexts()
+        self._quoted = QuotedAlbums()
         sending.answers.imported = self._imported
 
     async def decide(self, entry: InboxEntry) -> Decision:
@@ -117,22 +119,16 @@ class GroupAnswers:
         deals = [deal_id for deal_id in self._state.deals if deal_id in were]
         if origin.deal_id is not None:
             origin = dataclasses.replace(origin, deal_id=self._state.last_of(origin.deal_id))
-        part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
         of_topic = bool(self._state.own_deals(body.thread))
         return tuple(
             NewBody(
                 lane=str(conversation),
-                body=MirrorAnswer(
-                    conversation=str(conversation),
-                    msgid=mirror_msgid(part, conversation.deal_id or 0),
-                    manager=body.manager,
-                    manager_name=body.manager_name,
+                body=mirror_of(
+                    body,
+                    conversation,
                     text=labelled(self._state.topic_label(body.thread, conversation.deal_id), text),
-                    sent_at_ms=body.sent_at_ms,
-                    chat_id=body.chat_id,
+                    quoted=self._quoted.line_of(body),
                     message_id=message_id,
-                    media=body.media,
-                    thread=body.thread,
                 ),
             )
             for conversation in sorted(mirrors(self._state.row.group_id, deals, origin, of_topic=of_topic), key=str)

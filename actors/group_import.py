@@ -20,12 +20,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage, SendAnswer
+from dealgram.actors.bodies import PostEmployee, PostMessage, SendAnswer
 from dealgram.actors.group_answers import as_imported
 from dealgram.actors.group_messages import Surroundings, post, posts
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.incoming import Incoming, read_message, within_album
-from dealgram.actors.names import GroupConversation, answer_msgid, mirror_msgid, parse_conversation
+from dealgram.actors.mirrored import QuotedAlbums, mirror_of
+from dealgram.actors.names import GroupConversation, answer_msgid, parse_conversation
 from dealgram.actors.outbox import Decision, NewBody
 from dealgram.actors.services import Services
 from dealgram.actors.topics import labelled
@@ -119,9 +120,10 @@ class Past:
         moments.sort(key=lambda moment: moment[:2])
         todo: list[NewBody] = []
         albums: set[str] = set()
+        quoted = QuotedAlbums()
         for *_, one in moments[-self.limit :]:
             if isinstance(one, Answer):
-                todo += self._answer(deal_id, one)
+                todo += self._answer(deal_id, one, quoted.line_of(one.body))
                 continue
             todo += self._words(deal_id, within_album(one) if one.album in albums else one)
             if one.album is not None:
@@ -145,7 +147,7 @@ class Past:
                 body = msgspec.structs.replace(body, silent=True)
             yield dataclasses.replace(found, body=body)
 
-    def _answer(self, deal_id: int, answer: Answer) -> Iterable[NewBody]:
+    def _answer(self, deal_id: int, answer: Answer, quoted: str) -> Iterable[NewBody]:
         body = answer.body
         origin = parse_conversation(body.conversation)
         shown = self.heard.places.get((body.chat_id, answer.message_id or 0), ())
@@ -154,19 +156,8 @@ class Past:
         if self._is_shown(deal_id, shown):
             return
         own = GroupConversation(self.state.row.group_id, deal_id)
-        part = f"{body.amo_id}-{body.part}" if body.parts > 1 else body.amo_id
-        mirror = MirrorAnswer(
-            conversation=str(own),
-            msgid=mirror_msgid(part, deal_id),
-            manager=body.manager,
-            manager_name=body.manager_name,
-            text=labelled(self.state.topic_label(body.thread, deal_id), answer.text),
-            sent_at_ms=body.sent_at_ms,
-            chat_id=body.chat_id,
-            message_id=answer.message_id,
-            media=body.media,
-            thread=body.thread,
-        )
+        text = labelled(self.state.topic_label(body.thread, deal_id), answer.text)
+        mirror = mirror_of(body, own, text=text, quoted=quoted, message_id=answer.message_id)
         yield NewBody(lane=str(own), body=mirror)
 
     def _is_shown(self, deal_id: int, places: Iterable[Place]) -> bool:

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Literal
 
+import msgspec
 import structlog
 
 from dealgram.actors.adoption import look
+from dealgram.actors.answer_quotes import find_answered
 from dealgram.actors.asking import Reconnect, ask_account
 from dealgram.actors.bodies import EditMessage as EditBody
 from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage
@@ -116,7 +118,9 @@ class Posting:
         known = await messages.by_msgid(self._services.db, self._account_id, body.conversation, body.msgid)
         return known is not None
 
-    async def _quote(self, body: PostMessage | PostEmployee | EditBody, bot_id: int) -> amojo.Quote | None:
+    async def _quote(
+        self, body: PostMessage | PostEmployee | EditBody | MirrorAnswer, bot_id: int
+    ) -> amojo.Quote | None:
         """The answered message in the same conversation. Its post went through this lane before, so it is known."""
         if body.chat_id is None or body.reply_to_message_id is None:
             return None
@@ -132,8 +136,16 @@ class Posting:
         bot_id = self._services.channel_bot_id
         message = outgoing(body, body.text, opening, user=user, name=body.manager_name, bot_id=bot_id)
         named = partial(said, user, message.sender.name)
-        _, amo_id = await self._say(message, mirror_ways(body, named), opening)
+        quote = await self._quote(await self._with_answered(body, opening.bot.bot_id), opening.bot.bot_id)
+        _, amo_id = await self._say(message, mirror_ways(body, quote, named), opening)
         return self._posted(body, opening, amo_id, "out")
+
+    async def _with_answered(self, body: MirrorAnswer, bot_id: int) -> MirrorAnswer:
+        """With the message that it answers, if that was on its way when the answer was decided on."""
+        if body.reply_to_message_id is not None or not body.answered:
+            return body
+        found = await find_answered(self._services, self._account_id, body.answered, bot_id, body.chat_id)
+        return body if found is None else msgspec.structs.replace(body, reply_to_message_id=found.message_id)
 
     async def employee(self, body: PostEmployee, opening: Opening) -> Outcome:
         """Import what an employee wrote in the group as the amoCRM user's own message."""
