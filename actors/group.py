@@ -49,6 +49,7 @@ from dealgram.actors.commands import (
     read_command,
 )
 from dealgram.actors.contact_changes import close_conversations
+from dealgram.actors.deal_room import DealRoom
 from dealgram.actors.gap_lines import decide_lost
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.group_answers import GroupAnswers
@@ -68,7 +69,7 @@ from dealgram.actors.group_messages import (
     Surroundings,
     check_lane,
 )
-from dealgram.actors.group_openings import group_opening
+from dealgram.actors.group_openings import group_opening, own_opening
 from dealgram.actors.group_reactions import GroupReactions
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.group_words import GroupWords
@@ -126,6 +127,7 @@ class GroupActor(OutboxActor):
         self._sending: Sending
         self._answers: GroupAnswers
         self._deals: GroupDeals
+        self._room: DealRoom
         self._reactions: Reactions
         self._known_bot: BotInfo
         self._told_to_wait: set[int] = set()
@@ -153,7 +155,8 @@ class GroupActor(OutboxActor):
             self._linking = GroupLinking(self.context, self.services, self._state, self._posting)
             self._import = GroupImport(self.context, self.services, self._state)
             self._words = GroupWords(self.context, self.services, self._state, self._import)
-            self._menu = GroupMenu(self.services, self.account_id, self._state)
+            self._room = DealRoom(self, self._state, self._own_opening)
+            self._menu = GroupMenu(self.services, self.account_id, self._state, self._room)
             self._sending = Sending(self, row.bot_id)
             self._answers = GroupAnswers(self.context, self.services, self._state, self._sending)
             self._deals = GroupDeals(
@@ -161,11 +164,13 @@ class GroupActor(OutboxActor):
                 self._state,
                 self._posting,
                 self._menu,
+                self._room,
                 bot=self._bot,
                 opening=self._opening,
                 recalled=lambda topic: self._import.recalled(self._surroundings(), topic),
             )
             self._posting.on_gone = self._deals.gone
+            self._posting.room = self._room
             self._reactions = Reactions(self, row.bot_id, GroupReactions(self._state))
             await self._sending.waits.recall(self._state.row.chat_id)
             await self.open_outbox()
@@ -339,8 +344,16 @@ class GroupActor(OutboxActor):
 
     async def _check_deal(self, body: CheckDeal, delivery: Delivery) -> Outcome:
         try:
-            async with self._import.recalled(self._surroundings(), body.topic) as past:
-                return await self._menu.check_deal(body, past)
+            async with (
+                self._room.alone(body.deal_id),
+                self._import.recalled(self._surroundings(), body.topic) as past,
+            ):
+                outcome = await self._menu.check_deal(body, past)
+                if outcome.rows:
+                    # While it is held: another bot of ours in this chat sees the link, or its own was first.
+                    await self.decide(Decision(rows=outcome.rows, todo=outcome.todo), cause=f"d{delivery.id}")
+                    return Outcome(error=outcome.error)
+                return outcome
         except Transient:
             if body.user_id and delivery.id not in self._told_to_wait:
                 self._told_to_wait.add(delivery.id)
@@ -381,6 +394,9 @@ class GroupActor(OutboxActor):
     def _bot(self) -> BotInfo:
         """The bot as it is connected, or as it was: what it was given before it was disconnected is still posted."""
         return self.services.registry.bot_of(self.account_id, self._state.row.bot_id) or self._known_bot
+
+    def _own_opening(self, deal_id: int, topic: int | None) -> Opening:
+        return own_opening(deal_id, topic, state=self._state, deals=self._deals, bot=self._bot())
 
     def _opening(self, key: str, author: Author | None = None) -> Opening:
         return group_opening(key, author, state=self._state, deals=self._deals, bot=self._bot())

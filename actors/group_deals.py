@@ -17,6 +17,7 @@ import structlog
 
 from dealgram.actors import link_changes
 from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage, ReviewDeal
+from dealgram.actors.deal_room import DealRoom
 from dealgram.actors.group_import import Past
 from dealgram.actors.group_menu import GroupMenu
 from dealgram.actors.group_messages import group_author
@@ -46,6 +47,7 @@ class GroupDeals:
         state: GroupState,
         posting: Posting,
         menu: GroupMenu,
+        room: DealRoom,
         *,
         bot: Callable[[], BotInfo],
         opening: Callable[[str], Opening],
@@ -57,6 +59,7 @@ class GroupDeals:
         self._state = state
         self._posting = posting
         self._menu = menu
+        self._room = room
         self._bot = bot
         self._opening = opening
         self._recalled = recalled
@@ -122,19 +125,19 @@ class GroupDeals:
         return DealNow(state="deleted", merged_into=survivor)
 
     async def _relink(self, deal_id: int, reason: str, now: DealNow) -> Outcome:
-        other = await self._menu.other_bot(deal_id)
-        async with self._recalled(self._state.linked_topic(deal_id)) as past:
+        async with self._room.alone(deal_id), self._recalled(self._state.linked_topic(deal_id)) as past:
+            other = await self._menu.other_bot(deal_id)
             if self._state.is_linked(deal_id):
                 return DONE  # a person was faster
             if other is not None:
                 return _done(link_changes.let_go(self._scene(), deal_id, now))
             decision = link_changes.relink(self._scene(), deal_id, reason, now)
-            return _done(decision, past.into(deal_id))
+            return await self._commit(decision, past.into(deal_id), f"relink-{deal_id}")
 
     async def _follow(self, deal_id: int, survivor: int, now: DealNow) -> Outcome:
         lead = await self._services.amocrm(self._account_id).lead(survivor, with_contacts=False)
-        other = await self._menu.other_bot(survivor)
-        async with self._recalled(self._state.linked_topic(deal_id)) as past:
+        async with self._room.alone(survivor), self._recalled(self._state.linked_topic(deal_id)) as past:
+            other = await self._menu.other_bot(survivor)
             if not self._concerns(deal_id):
                 return DONE
             if lead is None or other is not None:
@@ -144,7 +147,13 @@ class GroupDeals:
             there = DealNow(state=deal_state(lead), name=name, pipeline_id=lead.pipeline_id)
             had = self._state.is_linked(survivor)
             decision = link_changes.follow(self._scene(), deal_id, survivor, there)
-            return _done(decision, () if had else past.into(survivor))
+            return await self._commit(decision, () if had else past.into(survivor), f"follow-{deal_id}-{survivor}")
+
+    async def _commit(self, decision: Decision, past: Sequence[NewBody], cause: str) -> Outcome:
+        """Commit a link while nobody else can look whether there is one."""
+        whole = Decision(rows=decision.rows, todo=(*decision.todo, *past))
+        await self._actor.decide(whole, cause=f"{cause}-{now_ms(self._services)}")
+        return DONE
 
     async def _mend(self, lead: Lead, opened: Sequence[Conversation]) -> None:
         """Contacts that somebody took out of the deal, or that are no more: their conversations are opened anew, the
@@ -225,6 +234,5 @@ def _noted(link: Link, now: DealNow) -> dict[str, object]:
     return facts(now) if link.status == "linked" else {"deal_state": now.state}
 
 
-def _done(decision: Decision, past: Sequence[NewBody] = ()) -> Outcome:
-    """``past``: what a deal that is linked now is given of what was said before."""
-    return Outcome(rows=decision.rows, todo=(*decision.todo, *past))
+def _done(decision: Decision) -> Outcome:
+    return Outcome(rows=decision.rows, todo=decision.todo)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from dealgram.actors.body_parts import Author
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.group_deals import GroupDeals
@@ -11,6 +13,16 @@ from dealgram.actors.opening import Opening
 from dealgram.actors.registry import BotInfo
 from dealgram.gateways.amojo import ChatUser
 from dealgram.runtime import Permanent
+
+
+def own_opening(deal_id: int, topic: int | None, *, state: GroupState, deals: GroupDeals, bot: BotInfo) -> Opening:
+    """The opening of the group's own conversation in a deal that is about to be linked, whole or to one topic."""
+    key = str(GroupConversation(state.row.group_id, deal_id))
+    opening = group_opening(key, None, state=state, deals=deals, bot=bot)
+    name = f"{state.title_of(topic)} ({bot.name})"
+    return dataclasses.replace(
+        opening, contact_name=name, chat_user=dataclasses.replace(opening.chat_user, name=name), deals=(deal_id,)
+    )
 
 
 def group_opening(key: str, author: Author | None, *, state: GroupState, deals: GroupDeals, bot: BotInfo) -> Opening:

@@ -98,8 +98,12 @@ class GroupState:
 
     def title_in(self, deal_id: int | None) -> str:
         """What the group is called in the card of a deal: by its title; with the topic, if that alone is linked."""
-        topic = self.topic_name(self.linked_topic(deal_id)) if deal_id is not None else None
-        return self.row.title if topic is None else f"{self.row.title} › {topic}"
+        return self.title_of(self.linked_topic(deal_id) if deal_id is not None else None)
+
+    def title_of(self, topic: int | None) -> str:
+        """What the group, or one topic of it, is called in cards."""
+        name = self.topic_name(topic)
+        return self.row.title if name is None else f"{self.row.title} › {name}"
 
     @property
     def present_people(self) -> tuple[Participant, ...]:

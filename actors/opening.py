@@ -154,12 +154,22 @@ class OpenConversations:
         self._forgotten += 1
 
 
-async def open_group(steps: Openings, opening: Opening) -> tuple[ConversationRow, tuple[int, ...]]:
-    """Carry out all steps but the first message for a conversation of a group. Gives the row, and those of the deals
-    that are no more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A conversation of a group after all steps but its first message. ``gone``: deals that are no more; ``full``:
+    those to which amoCRM attaches no more contacts. Without any other deal the row is not ready."""
+
+    row: ConversationRow
+    gone: tuple[int, ...] = ()
+    full: tuple[int, ...] = ()
+
+
+async def open_group(steps: Openings, opening: Opening) -> Opened:
+    """Carry out all steps but the first message for a conversation of a group.
 
     Raises:
-        TooManyLinksError: amoCRM attaches no more contacts to the deal (or no more deals to the contact).
+        TooManyLinksError: amoCRM attaches no more contacts to the deal of a person's conversation: the group's own one
+            can take the person's words.
     """
     contact_id = await steps.contact(opening, create=True)
     assert contact_id is not None, "it is created"
@@ -167,13 +177,27 @@ async def open_group(steps: Openings, opening: Opening) -> tuple[ConversationRow
     before = await steps.row(opening)
     chat_uuid = await steps.chat(opening)
     gone: list[int] = []
+    full: list[int] = []
+    conversation = opening.conversation
+    is_persons = conversation.user_id is not None
+    has_substitute = is_persons and isinstance(conversation, GroupConversation) and conversation.deal_id is not None
 
     async def attach() -> None:
+        gone.clear()
+        full.clear()
         if before.chat_uuid == chat_uuid and before.contact_id not in (None, contact_id):
             await take_out_of_unsorted(client, chat_uuid, opening.deals, contact_id)
         await client.link_chats([(chat_uuid, contact_id)])
-        gone[:] = [deal for deal in opening.deals if not await link_if_there(client, deal, [contact_id])]
+        for deal in opening.deals:
+            try:
+                if not await link_if_there(client, deal, [contact_id]):
+                    gone.append(deal)
+            except TooManyLinksError:
+                if has_substitute:
+                    raise
+                full.append(deal)
 
     await steps.with_contact(opening, contact_id, attach)
-    row = dataclasses.replace(steps.blank(opening), chat_uuid=chat_uuid, contact_id=contact_id, ready=True)
-    return row, tuple(gone)
+    ready = not full or len(full) + len(gone) < len(opening.deals)
+    row = dataclasses.replace(steps.blank(opening), chat_uuid=chat_uuid, contact_id=contact_id, ready=ready)
+    return Opened(row=row, gone=tuple(gone), full=tuple(full))

@@ -21,10 +21,11 @@ from dealgram.actors.bodies import EditMessage as EditBody
 from dealgram.actors.bodies import MirrorAnswer, PostEmployee, PostMessage
 from dealgram.actors.contact_creation import profile_link
 from dealgram.actors.contents import Way, ways
+from dealgram.actors.deal_room import DealRoom
 from dealgram.actors.edit_lines import line_instead
 from dealgram.actors.mirrored import mirror_ways
 from dealgram.actors.names import PrivateConversation
-from dealgram.actors.opening import OpenConversations, Opening, Openings, open_group
+from dealgram.actors.opening import OpenConversations, Opened, Opening, Openings, open_group
 from dealgram.actors.outbox import DONE, Decision, OutboxActor, Outcome
 from dealgram.actors.outgoing import outgoing, said
 from dealgram.actors.private_deals import open_private
@@ -59,6 +60,8 @@ class Posting:
         self._open = OpenConversations(actor)
         self.on_gone: Callable[[Sequence[int]], Awaitable[bool]] | None = None
         """Told of linked deals that turned out to be no more; says whether they are looked at."""
+        self.room: DealRoom | None = None
+        """Of a group: what to do about deals without room for its conversations."""
         self._steps = Openings(actor)
 
     async def post(self, body: PostMessage, opening: Opening) -> Outcome:
@@ -213,20 +216,31 @@ class Posting:
         key = str(opening.conversation)
         if (row := await self._open.known(key)) is not None:
             return row, await self._send(message, row)
+        if self.room is not None and (row := self.room.tried(opening)) is not None:
+            return row, await self._send(dataclasses.replace(message, silent=True), row)
         avatar = await self._avatar(opening, opening.user_id)
         opening = dataclasses.replace(opening, chat_user=dataclasses.replace(opening.chat_user, avatar=avatar))
         async with self._services.person_locks(self._account_id, opening.contact_value):
             if isinstance(opening.conversation, PrivateConversation):
-                row = await open_private(self._steps, opening)
+                opened = Opened(row=await open_private(self._steps, opening))
             else:
-                row, gone = await open_group(self._steps, opening)
-                if gone:
-                    message = await self._without(gone, opening, message)
-            amo_id = await self._send(message, row)
+                opened = await open_group(self._steps, opening)
+                if opened.gone:
+                    message = await self._without(opened.gone, opening, message)
+                if not opened.row.ready:  # it stands with the contact: loud, it would begin a deal of its own
+                    message = dataclasses.replace(message, silent=True)
+            amo_id = await self._send(message, opened.row)
             # Only now: were it marked before its first message, a kill or a failed send in between would let another
             # conversation of the person bind this one to its deal.
-            await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
-            return self._open.remember(row), amo_id
+            return await self._keep(opening, opened), amo_id
+
+    async def _keep(self, opening: Opening, opened: Opened) -> ConversationRow:
+        """Write down and remember what was opened."""
+        row = opened.row
+        await self._actor.decide(Decision(rows=(row,)), cause=f"open-{row.conversation_id}")
+        if opened.full and self.room is not None:
+            await self.room.missed(opening, row, opened.full)
+        return self._open.remember(row) if row.ready else row
 
     async def _without(self, gone: tuple[int, ...], opening: Opening, message: amojo.NewMessage) -> amojo.NewMessage:
         """Deals that the message was meant for are no more. Without any deal left it waits for what the account's
@@ -252,9 +266,7 @@ class Posting:
         if await self._open.known(key) is not None:
             return
         async with self._services.person_locks(self._account_id, opening.contact_value):
-            row, _ = await open_group(self._steps, opening)
-            await self._actor.decide(Decision(rows=(row,)), cause=f"open-{key}")
-            self._open.remember(row)
+            await self._keep(opening, await open_group(self._steps, opening))
 
     def forget(self, key: str) -> None:
         """A conversation is no longer ready (its contact left the deal), or its row has changed: read it anew."""

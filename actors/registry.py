@@ -44,6 +44,10 @@ class AccountInfo:
         """The Chats API scope; empty until the account is connected."""
         return self.row.scope_id or ""
 
+    def contact_link(self, contact_id: int) -> str:
+        """The address of a contact card."""
+        return f"{self.row.host}/contacts/detail/{contact_id}"
+
     def deal_link(self, deal_id: int) -> str:
         """The address of a deal card."""
         return f"{self.row.host}/leads/detail/{deal_id}"

@@ -117,6 +117,8 @@ class Services:
     channel_bot_id: str
     now: Callable[[], dt.datetime]
     person_locks: KeyedLocks
+    link_locks: KeyedLocks
+    """Around "does another bot of ours serve this deal in this chat?" and the link itself (see `deal_room`)."""
     client: Callable[[str, TokenProvider], AmoCrmClient]
     """Makes a REST client for a base URL with tokens that are not (yet) an account's own."""
     hosts: AmoHosts

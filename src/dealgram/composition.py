@@ -108,6 +108,7 @@ async def open_services(
             channel_bot_id=settings.amojo_bot_id or "",
             now=utc_now,
             person_locks=KeyedLocks(),
+            link_locks=KeyedLocks(),
             repair=RepairLimits(
                 max_age_s=settings.repair_max_age_s,
                 lookback_s=max(settings.journal_keep_days * retention.DAY_S, retention.DEDUPE_WINDOW_S) - HOUR_S,
