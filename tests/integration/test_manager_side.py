@@ -9,6 +9,7 @@ import pytest
 from dealgram.actors import texts
 from dealgram.persistence import accounts
 from dealgram.persistence.records import Employee, User, upsert
+from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm.outgoing import Attachment
 
 YES_NO = [[{"text": "Да"}, {"text": "Нет"}]]
@@ -221,22 +222,26 @@ async def test_a_pressed_button_is_the_clients_answer_and_the_buttons_go(stage):
 
 
 async def test_files_text_and_buttons_of_one_answer_come_in_order_with_one_text(stage):
+    """As an album, which has its buttons under a text of its own; or one by one, where amoCRM names no album."""
     world = stage.world
     chat = await begin(stage)
-    files = [
-        Attachment("picture", url=f"https://drive.amocrm.ru/{n}.png", name=f"{n}.png", claimed_size=9) for n in range(3)
-    ]
+    files = [Attachment("picture", samples.jpeg(seed=n), name=f"{n}.jpg") for n in range(3)]
     template = stage.amo.add_template(world.account, "Приветствие", "Привет, {{name}}", external_id="hello")
-    for media_group in ("message", "absent"):
+    expected = {
+        "message": [("photo", False), ("photo", False), ("photo", False), ("Привет, Анна", True)],
+        "absent": [("Привет, Анна", True), ("photo", False), ("photo", False)],
+    }
+    for media_group, shown in expected.items():
         stage.amo.switches = dataclasses.replace(stage.amo.switches, media_group=media_group)
         seen = len(stage.private_messages(world.anna))
         stage.amo.salesbot(
             world.account, chat, attachments=files, buttons=YES_NO, template=template, params={"{{name}}": "Анна"}
         )
-        await stage.until(lambda seen=seen: len(stage.private_messages(world.anna)) == seen + 3, "three files")
-        shown = [m["text"] for m in stage.private_messages(world.anna)[seen:]]
-        assert [text.split("\n")[-1] for text in shown] == [one.url for one in files]
-        assert ["Привет, Анна" in text for text in shown] == [True, False, False]
+        await stage.until(lambda seen=seen, shown=shown: len(stage.private_messages(world.anna)) == seen + len(shown))
+        messages = stage.private_messages(world.anna)[seen:]
+        assert [(m.get("text") or m.get("caption") or "photo", "reply_markup" in m) for m in messages] == shown
+        photos = [stage.telegram.file_bytes(m["photo"][-1]["file_id"]) for m in messages if "photo" in m]
+        assert photos == [one.data for one in files]
     await stage.quiet()
     stage.assert_clean()
 
