@@ -24,6 +24,7 @@ _CODES = {
     408: "body_too_slow",
     413: "body_too_large",
     415: "unsupported_media_type",
+    429: "too_many_requests",
     500: "internal_error",
     503: "unavailable",
 }
@@ -58,6 +59,11 @@ def unavailable(message: str, retry_after_s: float | None = None) -> ApiError:
     """Ask the sender to repeat: nothing was accepted. Telegram honours Retry-After (facts §1.2)."""
     seconds = 2 if retry_after_s is None else min(max(math.ceil(retry_after_s), 1), 3600)
     return ApiError(503, message, headers={"Retry-After": str(seconds)})
+
+
+def too_many(message: str, retry_after_s: float) -> ApiError:
+    """Ask the sender to come again later: nothing was accepted."""
+    return ApiError(429, message, headers={"Retry-After": str(max(math.ceil(retry_after_s), 1))})
 
 
 def json_response(body: object, status: int = 200) -> Response:

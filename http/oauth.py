@@ -5,11 +5,14 @@ it, once, without a state, and waits for three seconds; after the button a brows
 `/oauth/start` has made. Either way the code is committed (sealed) before anything is answered, and exchanged by an
 actor. A browser is sent on at once, so that no code stays in its history. `GET /oauth/uninstalled` is signed by amoCRM.
 
-Every parameter is checked before anything is done: the redirect's host decides where our secret is sent.
+Every parameter is checked before anything is done: the redirect's host decides where our secret is sent. Whether a code
+is one of amoCRM's only amoCRM knows, so codes are taken in at a limited pace; those with a state of ours have a pace of
+their own, which no flood of others can use up.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from http import HTTPStatus
@@ -20,12 +23,16 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from dealgram.http import oauth_pages
 from dealgram.http.account_ports import Installations
-from dealgram.http.errors import ApiError, bad_request
+from dealgram.http.arrivals import Arrivals
+from dealgram.http.errors import ApiError, bad_request, too_many
 from dealgram.http.hooks import Hooks
 from dealgram.http.metrics import RequestFigures
 from dealgram.http.ports import HookOutcome, HttpServices
+from dealgram.http.senders import sender
 from dealgram.runtime import Transient
 
+PACE = {"rate_per_s": 0.5, "burst": 60, "total_rate_per_s": 2.0, "total_burst": 240}
+"""Codes from one address and from all: far more than accounts are installed, far less than amoCRM would mind."""
 STATE_LIFE_S = 1800.0
 PROGRESS_LIFE_S = 3600.0
 _STATE, _PROGRESS = "oauth state", "oauth progress"
@@ -59,6 +66,7 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
         Hooks(name, figures, commit_deadline_s=services.commit_deadline_s) for name in ("install", "uninstall")
     )
     port, seals = services.accounts, services.seals
+    arrivals = {with_state: Arrivals(**PACE) for with_state in (True, False)}
 
     @blueprint.get("/oauth/start")
     async def start() -> Response:
@@ -97,6 +105,19 @@ def routes(services: HttpServices, figures: RequestFigures) -> Blueprint:
                 more=oauth_pages.again(),
             )
         code, base_url = _checked(query, port)
+        forwarded = request.headers.getlist("X-Forwarded-For")
+        wait_s = arrivals[with_state].wait_s(sender(request.remote_addr, forwarded, services.trusted_proxies))
+        if wait_s > 0:
+            installs.count_refusal("too_many")
+            error = too_many("Too many codes; come again later.", wait_s)
+            if not _is_browser():
+                raise error
+            return oauth_pages.page(
+                "Слишком много подключений",
+                f"Подождите {_seconds(wait_s)} и обновите эту страницу: код amoCRM действует 20 минут.",
+                status=error.status,
+                headers=error.headers,
+            )
         try:
             installs.count_accepted(await installs.durably(lambda: port.accept_code(base_url, code)))
         except ApiError:
@@ -188,6 +209,11 @@ def _refuse_head() -> None:
     """Whoever only looks at a link, as mail scanners and messengers do, must not use up what is in it."""
     if request.method != "GET":
         raise MethodNotAllowed(valid_methods=["GET"])
+
+
+def _seconds(wait_s: float) -> str:
+    minutes = math.ceil(wait_s / 60)
+    return "минуту" if minutes == 1 else f"{minutes} мин"
 
 
 def _not_configured() -> Response:

@@ -6,6 +6,7 @@ no frame, kept by no cache, and tell no other site where they were.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from quart import Response
@@ -31,7 +32,14 @@ _WORDS = {"done": "готово", "failed": "не получилось", "pendin
 RELOAD_S = 2
 
 
-def page(title: str, *paragraphs: str, status: int = 200, reload_s: int | None = None, more: str = "") -> Response:
+def page(
+    title: str,
+    *paragraphs: str,
+    status: int = 200,
+    reload_s: int | None = None,
+    more: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A page of plain sentences; `more` is HTML that is safe already."""
     refresh = f'<meta http-equiv="refresh" content="{reload_s}">' if reload_s is not None else ""
     body = "".join(f"<p>{escape(text)}</p>" for text in paragraphs)
@@ -42,7 +50,7 @@ def page(title: str, *paragraphs: str, status: int = 200, reload_s: int | None =
         f"<body><main><h1>{escape(title)}</h1>{body}{more}</main></body></html>"
     )
     response = Response(html, status=status, content_type="text/html; charset=utf-8")
-    response.headers.update(_HEADERS)
+    response.headers.update({**_HEADERS, **(headers or {})})
     return response
 
 

@@ -151,6 +151,7 @@ class HttpServices:
     seals: Seals  # for what goes through a browser and comes back
     media: MediaSource | None = None  # without it there is no /media
     ops_token: str | None = None  # guards /health/actors and /metrics
+    trusted_proxies: int = 0  # how many of our own stand in front, so many X-Forwarded-For are believed
     commit_deadline_s: float = 10.0  # longest wait of a hook for its commit, also past a hung-up sender
     body_deadline_s: float = 10.0  # longest wait for a body
     live_lag_limit_s: float = 10.0  # a loop that wakes later than this is not alive

@@ -149,6 +149,7 @@ class Service:
                     seals=Seals(self.services.box, time.time),
                     media=self._media(),
                     ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
+                    trusted_proxies=self.settings.trusted_proxies,
                 )
             )
 

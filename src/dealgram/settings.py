@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: Port = Field(8080, description="Port to listen on.")
     public_url: str | None = Field(None, description="Address under which Telegram and amoCRM reach this service.")
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies of our own in front of the service; so many X-Forwarded-For addresses are believed.",
+    )
     ops_token: SecretStr | None = Field(
         None, description="When set, /health/actors and /metrics need it as a bearer token."
     )

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dealgram.http.account_ports import Progress, StepHealth
+from dealgram.http.oauth import PACE
 from dealgram.http.ports import HookOutcome
 from dealgram.http.seals import Seals
 from dealgram.persistence import SecretBox, generate_key
@@ -125,6 +126,38 @@ async def test_a_refused_consent_changes_nothing(world):
         assert answer.status_code == 200
         assert "не разрешён" in answer.text
     assert world.accounts.codes == []
+
+
+async def test_one_address_may_not_send_codes_without_end_and_holds_up_nobody(serve_world, services):
+    world = await serve_world(services, trusted_proxies=1)
+
+    async def send(number: int, address: str, more=None, **headers):
+        query = {**GOOD, "code": f"def50200{number:08}", **(more or {})}
+        return await callback(world, query, headers={"X-Forwarded-For": f"8.8.8.8, {address}", **headers})
+
+    flood = [await send(number, "93.184.216.34") for number in range(PACE["burst"])]
+    assert {answer.status_code for answer in flood} == {200}
+    refused = await send(1000, "93.184.216.34")
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "too_many_requests"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3
+    page = await send(1000, "93.184.216.34", **BROWSER)
+    assert page.status_code == 429
+    assert "Подождите минуту" in page.text
+    assert page.headers["Retry-After"]
+    assert page.headers["Cache-Control"] == "no-store"
+    assert len(world.accounts.codes) == PACE["burst"]
+    assert 'dealgram_hooks_refused_total{hook="install",reason="too_many"} 2.0' in await world.scrape()
+
+    assert (await send(1001, "93.184.216.35")).status_code == 200
+    # An administrator who pressed the button here has a pace of their own, even behind the same address.
+    state = await state_of(world)
+    assert (await send(1002, "93.184.216.34", {"state": state}, **BROWSER)).status_code == 303
+
+
+async def test_behind_a_proxy_that_nobody_told_of_only_all_together_are_limited(world):
+    answers = [await callback(world, {**GOOD, "code": f"def50200{number:08}"}) for number in range(PACE["burst"] + 20)]
+    assert {answer.status_code for answer in answers} == {200}
 
 
 BAD = {
