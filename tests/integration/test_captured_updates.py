@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not FILES, reason="no captured updates beside th
 
 PRIVATE = {
     # 01 and 02 carry the same message id in the same chat: one message
-    250918540: ("Андрей Власов", ["", ""]),
+    250918540: ("Андрей Власов", ["", "😡"]),
     1459074222: ("shadowchain", ["El Psy Kongroo"]),
     27433968: ("Crax | rats addict", ["www.example.com"]),
     218485655: ("Waffle", ["hello there"]),
