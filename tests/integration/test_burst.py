@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 
@@ -66,13 +68,13 @@ async def test_a_managers_answer_in_the_middle_of_a_burst_comes_before_the_rest_
     await stage.in_card(world.anna, "Есть кто?", world.service_bot)
     acquire, released, free = limits.acquire, trio.Event(), FREE
 
-    async def held_back(bot_id: int, chat_id: int, *, background: bool = False, max_wait_s: float = 60.0) -> None:
+    async def held_back(bot_id: int, chat_id: int, *, background: bool = False, **more: Any) -> None:
         """Telegram's limits as a burst meets them: after a while nothing of the background goes."""
         nonlocal free
         free -= background
         if background and free < 0:
             await released.wait()
-        await acquire(bot_id, chat_id, background=background, max_wait_s=max_wait_s)
+        await acquire(bot_id, chat_id, background=background, **more)
 
     monkeypatch.setattr(limits, "acquire", held_back)
 
