@@ -26,6 +26,7 @@ from dealgram.actors.asking import (
     AccessToken,
     AdoptContact,
     CheckContact,
+    FindAddress,
     FindContact,
     FindContacts,
     PersonRenamed,
@@ -78,6 +79,8 @@ class AccountActor(OutboxActor):
             case AccessToken(stale=stale):
                 work = partial(self._tokens.access_token, stale)
                 _required(self._token_jobs).put("tokens", _Job(work, question))
+            case FindAddress(host=host):
+                _required(self._token_jobs).put("tokens", _Job(partial(self._tokens.has_moved, host), question))
             case FindContact() as wanted:
                 self._put(f"contact-{wanted.value}", question, lambda: self._contacts.find(wanted))
             case FindContacts() as many:

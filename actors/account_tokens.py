@@ -11,6 +11,7 @@ amoCRM is asked where the account lives, and the rotation is repeated there. Onl
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import structlog
 import trio
@@ -19,8 +20,9 @@ from dealgram.actors.asking import REFRESH_EARLY
 from dealgram.actors.services import AccountGone, Services
 from dealgram.gateways.amo_hosts import ForeignHostError
 from dealgram.gateways.amocrm import GrantRefused, Tokens
-from dealgram.gateways.errors import GateClosed, NotSent, OutcomeUnknown, RateLimited
+from dealgram.gateways.errors import GateClosed, GatewayError, NotSent, OutcomeUnknown, RateLimited
 from dealgram.persistence import accounts
+from dealgram.persistence.errors import DatabaseUnavailable
 from dealgram.persistence.records import Account
 from dealgram.runtime import Transient
 
@@ -29,6 +31,8 @@ log = structlog.get_logger(__name__)
 ROTATION_S = 90.0
 """A rotation that has begun is not cut off by a stop before this: the pair would be lost on its way."""
 UNAUTHORISED_PAUSE_S = 60.0
+LOOK_EVERY_S = 300.0
+"""How often amoCRM is asked where an account lives of which nothing but its silence says that it moved."""
 
 
 class AccountTokenStore:
@@ -38,6 +42,7 @@ class AccountTokenStore:
         self._services = services
         self._account_id = account_id
         self._refresh = trio.Lock()
+        self._look_from = -math.inf
 
     async def access_token(self, stale: str | None) -> str:
         """A token that is not ``stale`` and not about to expire; rotates the pair if it must.
@@ -72,6 +77,22 @@ class AccountTokenStore:
             try:
                 return await self._rotate(row) is not None
             except AccountGone:
+                return False
+
+    async def has_moved(self, host: str) -> bool:
+        """Whether the account lives elsewhere than at ``host``, where nobody seems to be. Uses no token up."""
+        async with self._refresh:
+            row = await self._row()
+            if row.host != host:
+                return True
+            if row.status != "active" or trio.current_time() < self._look_from:
+                return False
+            self._look_from = trio.current_time() + LOOK_EVERY_S
+            assert row.refresh_token is not None
+            try:
+                return await self._moved(row, self._services.box.open(row.refresh_token)) is not None
+            except (GatewayError, DatabaseUnavailable) as error:
+                log.info("where the account lives cannot be asked now", account=self._account_id, reason=str(error))
                 return False
 
     async def _row(self) -> Account:

@@ -30,6 +30,13 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindAddress:
+    """Nobody seems to be at ``host``, where the account lived: ask whether it lives elsewhere. Answer: ``bool``."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindContact:
     """Ask for the contact whose «Telegram ID» is ``value``; created under ``name`` if ``create``.
 
@@ -130,3 +137,16 @@ class AccountTokens:
             # The client that asks still speaks to the old address; the next one is made for the new.
             raise Transient(f"account {self.account_id} has another address now", retry_after_s=0.1)
         return answer
+
+    async def has_moved(self, base_url: str) -> bool:
+        """Whether the account lives elsewhere by now, as far as amoCRM says.
+
+        Raises:
+            Transient: the account gave no answer in time.
+        """
+        account = self.registry.account(self.account_id)
+        if account is None or account.row.status != "active":
+            return False
+        if account.row.host != base_url:
+            return True
+        return bool(await ask_account(self.system(), self.account_id, FindAddress(host=base_url)))

@@ -27,6 +27,10 @@ class FixedToken:
             raise Unauthorised("the access token is no longer good")
         return self.value
 
+    async def has_moved(self, base_url: str) -> bool:
+        """Not that anybody here knew."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
@@ -47,3 +51,8 @@ class StoredToken:
         if token is None or token == stale:
             raise Transient("the account's access token has expired; start the service, it renews tokens by itself")
         return token
+
+    async def has_moved(self, base_url: str) -> bool:
+        """Whether the running service has found the account elsewhere."""
+        row = await accounts.get(self.db, self.account_id)
+        return row is not None and row.host != base_url

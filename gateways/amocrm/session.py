@@ -3,6 +3,8 @@
 - Every request goes through the account's gate, which keeps its pace and draws the consequences of what amoCRM
   answers (`gateways.gate`).
 - 401 asks the token provider for another token, once, and repeats the request once: a refused request did nothing.
+- An account may change its address. That an address has none (any more) should be a 401 (code 101), but 404, a redirect
+  and a name that nobody knows may say the same: then the provider is asked whether the account has moved.
 - 204 means "nothing found" and is an empty answer, never an error.
 """
 
@@ -14,7 +16,15 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from dealgram.gateways.errors import BadPayload, GatewayError
+from dealgram.gateways.errors import (
+    BadPayload,
+    GateClosed,
+    GatewayError,
+    NotFound,
+    NotSent,
+    RateLimited,
+    ServiceFailed,
+)
 from dealgram.gateways.gate import Gate
 from dealgram.gateways.gate_policy import Service
 from dealgram.gateways.lenient import convert, read_json
@@ -24,6 +34,8 @@ from dealgram.gateways.transport import Answer, HttpTransport
 DEADLINE_S = 30.0
 BATCH_LIMIT = 50
 """Entities per request: the only number that the documentation names anywhere (§16)."""
+
+_MOVED_S = 0.1
 
 PAGE_LIMIT = 250
 _MOST_PAGES = 200
@@ -39,6 +51,9 @@ class TokenProvider(Protocol):
         """The current token; if that is `stale` (amoCRM has just refused it), a new one.
 
         Raises whatever says that there is none; if it returns `stale` again, the call ends as Unauthorised."""
+
+    async def has_moved(self, base_url: str) -> bool:
+        """Whether the account is known not to live at this address any more. Looks, though not every time."""
 
 
 class Session:
@@ -78,8 +93,20 @@ class Session:
         """One call; returns the decoded body, None for an empty one.
 
         Raises: see gateways.errors; Unauthorised, PaymentRequired, Forbidden, NotFound, Refused (with amoCRM's
-        validation errors), RateLimited, ServiceFailed, NotSent, OutcomeUnknown / Interrupted.
+        validation errors), RateLimited, ServiceFailed, NotSent (also if the account has moved: the next client speaks
+        to its new address), OutcomeUnknown / Interrupted.
         """
+        try:
+            return await self._answered(operation, method, path, query, body, repeatable)
+        except (NotSent, NotFound, ServiceFailed) as error:
+            if not _may_be_elsewhere(error) or not await self._tokens.has_moved(self._base_url):
+                raise
+            service = self._transport.upstream.name
+            raise NotSent(
+                "the account has another address now", service=service, operation=operation, retry_after_s=_MOVED_S
+            ) from error
+
+    async def _answered(self, operation: str, method: str, path: str, query: Query, body: Any, repeatable: bool) -> Any:
         token = await self._tokens.token(None)
         answer = await self._exchange(operation, method, path, query, body, token, repeatable)
         if answer.status == 401:
@@ -117,6 +144,10 @@ class Session:
             return answer
 
     def _refusal(self, answer: Answer, operation: str, repeatable: bool) -> GatewayError:
+        if 300 <= answer.status < 400:
+            # No answer of an API: nothing was understood, let alone refused.
+            service = self._transport.upstream.name
+            return ServiceFailed("a redirect", service=service, operation=operation, status=answer.status)
         said = _read_problem(answer)
         code, wait_s = said.get("code"), said.get("retry_after")
         detail = next((text for text in (said.get("detail"), said.get("title")) if isinstance(text, str) and text), "")
@@ -211,6 +242,15 @@ class Session:
         if len(read) != len(items):
             raise self._unreadable(200, operation, repeatable=repeatable)
         return read
+
+
+def _may_be_elsewhere(error: GatewayError) -> bool:
+    """Whether a failure may mean that there is no account at the address that was spoken to."""
+    if isinstance(error, RateLimited | GateClosed):
+        return False
+    if isinstance(error, ServiceFailed):
+        return error.status is not None and error.status < 400
+    return isinstance(error, NotSent | NotFound)
 
 
 def present(**fields: Any) -> dict[str, Any]:

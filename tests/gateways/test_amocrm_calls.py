@@ -14,6 +14,9 @@ class OneToken:
     async def token(self, stale):
         return "token"
 
+    async def has_moved(self, base_url):
+        return False
+
 
 @pytest.fixture
 def crm(transport, server):

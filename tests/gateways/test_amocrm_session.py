@@ -35,12 +35,18 @@ class Tokens:
     def __init__(self, *tokens):
         self.tokens = list(tokens)
         self.asked = []
+        self.moved = False
+        self.looked = []
 
     async def token(self, stale):
         self.asked.append(stale)
         if stale == self.tokens[0] and len(self.tokens) > 1:
             self.tokens.pop(0)
         return self.tokens[0]
+
+    async def has_moved(self, base_url):
+        self.looked.append(base_url)
+        return self.moved
 
 
 @pytest.fixture
@@ -110,6 +116,43 @@ async def test_what_the_token_provider_raises_comes_through(server, transport, g
     with pytest.raises(Unauthorised, match="authorised again"):
         await AmoCrmClient(transport, server.base_url, Broken(), gate).account()
     assert server.seen == []
+
+
+ELSEWHERE = [
+    (404, b"<html>nobody here</html>", {}, NotFound),
+    (404, {"title": "Not Found", "status": 404}, {}, NotFound),
+    (301, b"", {"Location": "https://www.amocrm.ru/"}, ServiceFailed),
+    (302, b"<html>", {"Location": "https://new.amocrm.ru/api/v4/account"}, ServiceFailed),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "headers", "kind"), ELSEWHERE)
+async def test_an_address_where_nobody_seems_to_live_is_asked_about(server, crm, tokens, status, body, headers, kind):
+    server.reply(body, status=status, headers=headers)
+    with pytest.raises(kind):
+        await crm.users()
+    assert tokens.looked == [server.base_url]
+    server.reply(body, status=status, headers=headers)
+    tokens.moved = True
+    with pytest.raises(NotSent, match="another address") as error:
+        await crm.users()
+    assert error.value.retry_after_s is not None
+    assert error.value.retry_after_s < 1
+
+
+async def test_a_name_that_nobody_knows_is_asked_about(transport, tokens, gate):
+    tokens.moved = True
+    crm = AmoCrmClient(transport, "http://127.0.0.1:1", tokens, gate)
+    with pytest.raises(NotSent, match="another address"):
+        await crm.users()
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 422, 429, 500, 503])
+async def test_answers_of_an_account_that_is_there_are_not_doubted(server, crm, tokens, status):
+    server.reply({"title": "no"}, status=status)
+    with pytest.raises(GatewayError):
+        await crm.users()
+    assert tokens.looked == []
 
 
 PROBLEM = {

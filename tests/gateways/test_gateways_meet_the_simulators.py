@@ -180,6 +180,9 @@ class Stage:
     async def token(self, stale):
         return self.access
 
+    async def has_moved(self, base_url):
+        return False
+
     def message(self, conversation, msgid, **changes):
         fields = {
             "msgid": msgid,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -9,6 +10,7 @@ import trio
 
 from dealgram.actors.account_orders import SetUp, order_entry
 from dealgram.actors.asking import AccessToken, ask_account
+from dealgram.gateways.errors import NotFound
 from dealgram.persistence import accounts
 from dealgram.runtime import Transient
 
@@ -99,6 +101,44 @@ async def test_an_account_that_moved_is_found_at_its_new_address(stage):
     assert row.host != old.host
     await stage.quiet()
     assert await stage.count("SELECT count(*) FROM dead_letters") == 0
+
+
+@pytest.mark.parametrize("sign", ["401", "404", "redirect", "nobody"])
+async def test_a_move_is_noticed_before_the_tokens_rotate(stage, sign):
+    """The documented sign is a 401; whatever else says that nobody is there leads to the new address as well."""
+    world, account = stage.world, stage.world.account
+    stage.telegram.write(world.igor, world.sales_bot, "До переезда")
+    await stage.in_card(world.igor, "До переезда")
+    await stage.quiet()
+    old = await stored(stage)
+    if sign in ("401", "404"):
+        stage.amo.switches = dataclasses.replace(stage.amo.switches, foreign_host_status=int(sign))
+    host = await stage.playground.rename_subdomain(account, "pereezd")
+    if sign == "redirect":
+        stage.amo.faults.answer(status=302, body=b"<html>", when=lambda call: call["path"].startswith("/api/v4/"))
+    if sign == "nobody":
+        # The name is gone from the DNS: what is left of the old address is a port where nobody listens.
+        await accounts.move(stage.service.services.db, account.id, host="http://127.0.0.1:9", subdomain=old.subdomain)
+        await stage.service.refresh()
+    stage.telegram.write(world.anna, world.sales_bot, "После переезда")
+    await stage.in_card(world.anna, "После переезда")
+    await stage.quiet()
+    row = await stored(stage)
+    assert (row.host, row.subdomain, row.status) == (host, "pereezd", "active")
+    assert await stage.count("SELECT count(*) FROM dead_letters") == 0
+    if sign != "401":  # a 401 is about the token first
+        assert row.refresh_token == old.refresh_token
+        assert len([call for call in stage.amo.requests if call.operation == "oauth.subdomain"]) == 1
+
+
+async def test_an_account_that_did_not_move_is_asked_about_once_in_a_while(stage):
+    services, account_id = stage.service.services, stage.world.account.id
+    stage.amo.faults.answer("users.list", status=404, body={"title": "Not Found"}, times=None)
+    for _ in range(5):
+        with pytest.raises(NotFound):
+            await services.amocrm(account_id).users()
+    assert len([call for call in stage.amo.requests if call.operation == "oauth.subdomain"]) == 1
+    assert (await stored(stage)).host == f"http://{stage.world.account.host}"
 
 
 async def test_a_refresh_whose_outcome_is_lost_asks_for_authorisation_and_the_check_up_tries_once_more(stage):
