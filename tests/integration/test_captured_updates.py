@@ -31,11 +31,14 @@ PRIVATE = {
     1234567890: (None, []),  # a message without any content
 }
 GROUPS = {
-    -1001160242915: [("a", "TITLE2: text")],  # an anonymous administrator speaks as the group
+    -1001160242915: [
+        # an anonymous administrator speaks as the group, and passes on what another one said
+        ("a", "TITLE2: ↪️ Переслано: группа «a» (TITLE)\ntext")
+    ],
     -599075523: [("test", "🔁 Группа «test» стала супергруппой. Связь со сделкой сохранена.")],
     -1001847508954: [("twest", "🗂 Новая тема: ???")],
     # A command to some other bot is a word of the group; what it answers was never seen, so it stands before it.
-    -1001293752024: [("the Cable Guy", "↩️ Wert: 📖 История: TON Spin\n/report")],
+    -1001293752024: [("the Cable Guy", "↩️ Wert: 📖 История: TON Spin https://t.me/TONSpinChannel/s/2\n/report")],
     -1002184233434: [],  # a reaction
 }
 NUMBERS = range(1, 24)
