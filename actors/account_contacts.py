@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import structlog
 
 from dealgram.actors import texts
+from dealgram.actors.accepted_chats import accepted_chats
 from dealgram.actors.asking import AdoptContact, CheckContact, FindContact, FindContacts, PersonRenamed
 from dealgram.actors.contact_creation import ContactCreation, in_doubt, profile_link
 from dealgram.actors.services import KeyedLocks, Services
@@ -68,6 +69,11 @@ class AccountContacts:
             if contact_id is not None:
                 found[person.value] = contact_id
                 await creation.settle([person], found, named=False)
+        missing = [person for person in missing if person.value not in found]
+        for one in await accepted_chats(self._services, self._account_id, missing):
+            await creation.adopt(one.contact, one.person, given_names=one.given_names)
+            log.info("a contact was adopted", account=self._account_id, contact=one.contact.id)
+            found[one.person.value] = one.contact.id
         missing = [person for person in missing if person.value not in found]
         resumed, doubtful = await creation.resume(claims[one.value] for one in missing if one.value in claims)
         await creation.settle([person for person in missing if person.value in resumed], resumed, named=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Conversation
@@ -69,6 +69,19 @@ async def for_group(db: Database, account_id: int, group_id: int) -> list[Conver
         Conversation.table.select("WHERE account_id = $1 AND group_id = $2 ORDER BY conversation_id"),
         account_id,
         group_id,
+    )
+    return [row_of(Conversation, record) for record in records]
+
+
+async def unclaimed_of(db: Database, account_id: int, user_ids: Sequence[int]) -> list[Conversation]:
+    """Those of :func:`unclaimed` that belong to some people; the latest first."""
+    records = await db.fetch(
+        Conversation.table.select(
+            "WHERE account_id = $1 AND contact_id IS NULL AND group_id IS NULL AND ready"
+            " AND chat_uuid IS NOT NULL AND user_id = ANY($2::bigint[]) ORDER BY updated_at DESC, conversation_id"
+        ),
+        account_id,
+        list(user_ids),
     )
     return [row_of(Conversation, record) for record in records]
 

@@ -222,6 +222,22 @@ async def test_a_person_met_in_a_group_while_their_chat_waits_gets_no_second_id(
     await stage.assert_undisturbed()
 
 
+async def test_a_person_met_in_a_group_after_an_acceptance_that_nobody_told_of_is_the_accepted_contact(stage):
+    world, account = stage.world, stage.world.account
+    account.webhooks.clear()
+    unsorted = await in_unsorted(stage)
+    stage.amo.accept_unsorted(account, unsorted.uid)
+    await stage.link(world.cafe)
+    stage.telegram.write(world.anna, world.group, "Привет из группы")
+    await stage.until(lambda: "Привет из группы" in stage.texts(world.cafe), "the group's message")
+    await write(stage, world.anna, "И лично")
+    assert contacts_of(stage, world.anna) == [unsorted.contact_id]
+    assert account.notes.get(("contacts", unsorted.contact_id), ()) == ()
+    assert unsorted.contact_id in stage.amo.contacts_of_lead(account, world.cafe)
+    stage.assert_clean()
+    await stage.assert_undisturbed()
+
+
 # The account's own rule
 
 
