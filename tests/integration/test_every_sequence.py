@@ -3,7 +3,8 @@
 Random stories over two groups (an ordinary one with two deals, a supergroup with one) and a private chat, under every
 conversation policy. A small model says what must be seen: in each conversation of each linked deal who said what in
 which order, with the bytes of every file, and what is quoted; in Telegram what managers answered, in order, in reply to
-the right message. It is compared after each few steps, so that a failure shows where it began.
+the right message. It is compared after each few steps, so that a failure shows where it began. What amoCRM leaves open
+(how hooks tell of albums, whether imports come back) is played in all positions, and either side fails now and then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +25,8 @@ from dealgram.sandbox.amocrm.attachments import Attachment
 
 POLICIES = ("deal_participant", "deal", "participant")
 STEPS = 25
+TYPES = {"photo": "picture", "sticker": "picture", "document": "file"}
+KINDS = {"picture": "🖼 Изображение", "video": "🎬 Видео", "voice": "🎤 Голосовое сообщение", "file": "📎 Файл"}
 ENDINGS = ("", " 😀", "\nи ещё строка", " — «в кавычках»", ", " + "очень длинное слово " * 9 + "и точка")
 
 
@@ -59,9 +63,18 @@ class Said:
             "photo": "🖼 Фотография",
             "document": f"📎 Файл: {self.name}",
             "voice": f"🎤 Голосовое сообщение (0:{self.duration:02d})",
+            "video": f"🎬 Видео: {self.name} (0:{self.duration:02d})",
+            "sticker": "🙂 Стикер",
             "text": "",
         }[self.kind]
-        return f"{file}\n{self.words}"
+        return f"{file}\n{self.in_telegram}"
+
+    @property
+    def in_telegram(self) -> str:
+        """The words as they stand there: the manager's name before them, if the account wants it."""
+        if not (self.is_answer and self.place.names_managers) or self.whole is not None:
+            return self.words
+        return f"{self.author.name}: {self.words}" if self.words else self.author.name
 
     def line(self) -> str:
         """«↩️ Анна: Какой цвет?», where amoCRM cannot quote."""
@@ -82,6 +95,7 @@ class Place:
     deals: list[int]
     policy: str
     key: int | None = None
+    names_managers: bool = False
     said: list[Said] = field(default_factory=list)
     since: int = 0
 
@@ -95,6 +109,11 @@ class Place:
             case "participant":
                 return [f"g{self.key}-u{author.id}"]
         return [f"{own}-u{author.id}" for own in self.own]
+
+    @property
+    def spot(self):
+        """Where people write."""
+        return self.chat if self.key is not None else self.bot
 
     @property
     def own(self) -> list[str]:
@@ -122,10 +141,11 @@ def mark(data: bytes | None) -> str | None:
 
 
 class Story:
-    def __init__(self, stage, seed: int, places: list[Place]) -> None:
+    def __init__(self, stage, rng: random.Random, places: list[Place]) -> None:
         self.stage, self.world, self.places = stage, stage.world, places
-        self.rng, self.number = random.Random(seed), 0
-        self.last_origin = ""
+        self.rng, self.number = rng, 0
+        self.last_answer = ("", 0)
+        """The conversation of the latest answer, and of how many messages it was."""
         self.known: list[Said] = []
         """What stands on both sides, so that it can be answered."""
 
@@ -134,18 +154,8 @@ class Story:
     async def step(self) -> None:
         self.number += 1
         place = self.rng.choices(self.places, [5, 3, 2])[0]
-        acts = [
-            self.write,
-            self.write,
-            self.send,
-            self.album,
-            self.edit,
-            self.edit,
-            self.touch,
-            self.answer,
-            self.answer,
-        ]
-        await self.rng.choice(acts)(place)
+        people = [self.write, self.write, self.send, self.album, self.edit, self.edit, self.touch]
+        await self.rng.choice([*people, self.answer, self.answer, self.answer, self.fail])(place)
 
     def words(self, what: str) -> str:
         return f"{what} {self.number}{self.rng.choice(ENDINGS)}"
@@ -158,6 +168,10 @@ class Story:
             case "voice":
                 length = 1 + seed % 7
                 return {"kind": kind, "data": samples.ogg_opus(seconds=length, seed=seed), "duration": length}
+            case "video":
+                return {"kind": kind, "data": samples.mp4(seed=seed), "duration": 1 + seed % 50, "name": f"{seed}.mp4"}
+            case "sticker":
+                return {"kind": kind, "data": samples.webp(seed=seed)}
         return {"kind": kind, "data": samples.pdf(seed=seed), "name": f"Смета {seed}.pdf"}
 
     def reply(self, place: Place) -> dict[str, Any]:
@@ -170,29 +184,26 @@ class Story:
         picked = picked[self.rng.randrange(3) : self.rng.randrange(6, 40)].strip()
         return {"target": target, "picked": picked, "told": target.described()}
 
-    def add(self, one: Said, message: dict) -> None:
-        one.ref = message["message_id"]
-        one.place.said.append(one)
-
     async def write(self, place: Place) -> None:
         one = Said(place, self.rng.choice(place.people), "text", self.words("Слово"), **self.reply(place))
-        spot = place.chat if place.key is not None else place.bot
         more = {"reply_to": one.target.ref, "quote": one.picked or None} if one.target else {}
-        self.add(one, self.stage.telegram.write(one.author, spot, one.words, **more))
+        one.ref = self.stage.telegram.write(one.author, place.spot, one.words, **more)["message_id"]
+        place.said.append(one)
 
     async def send(self, place: Place) -> None:
-        words = self.words("Подпись") if self.rng.random() < 0.5 else ""
-        file, more = self.file(("photo", "document", "voice")), self.reply(place)
+        file, more = self.file(("photo", "document", "voice", "video", "sticker")), self.reply(place)
+        words = self.words("Подпись") if file["kind"] != "sticker" and self.rng.random() < 0.5 else ""
         one = Said(place, self.rng.choice(place.people), words=words, **file, **more)
-        self.add(one, self._send(one, caption=words or None))
+        self._send(one, caption=words or None)
 
-    def _send(self, one: Said, **more: Any) -> dict:
+    def _send(self, one: Said, **more: Any) -> None:
         if one.target is not None:
             more |= {"reply_to": one.target.ref, "quote": one.picked or None}
         more |= {"file_name": one.name} if one.name else {}
         more |= {"duration": one.duration} if one.duration else {}
-        spot = one.place.chat if one.place.key is not None else one.place.bot
-        return self.stage.telegram.send_media(one.author, spot, one.kind, one.data, **more)
+        message = self.stage.telegram.send_media(one.author, one.place.spot, one.kind, one.data, **more)
+        one.ref = message["message_id"]
+        one.place.said.append(one)
 
     async def album(self, place: Place) -> None:
         author, reply, count = self.rng.choice(place.people), self.reply(place), self.rng.randrange(2, 5)
@@ -200,30 +211,30 @@ class Story:
         for number in range(count):
             words = self.words("Альбом") if number == 0 and self.rng.random() < 0.6 else ""
             one = Said(place, author, words=words, **self.file((kind,), number), **reply, whole=first)
-            self.add(one, self._send(one, caption=words or None, album=f"album {self.number}"))
+            self._send(one, caption=words or None, album=f"album {self.number}")
             first = first or one
 
     async def edit(self, place: Place) -> None:
-        if not place.from_people:
+        there = [one for one in place.from_people if one.kind != "sticker"]
+        if not there:
             return
-        one = self.rng.choice(place.from_people)
-        spot = place.chat if place.key is not None else place.bot
+        one = self.rng.choice(there)
         before = (one.words, one.data)
         if one.kind in ("photo", "document") and self.rng.random() < 0.5:
-            file = self.file((one.kind,))
-            one.data = file["data"]
+            one.data = self.file((one.kind,))["data"]
             one.name = "file.bin" if one.kind == "document" else ""  # an exchanged file brings the name of its own
-            self.stage.telegram.edit_media(one.author, spot, one.ref, one.kind, one.data)
+            self.stage.telegram.edit_media(one.author, one.place.spot, one.ref, one.kind, one.data)
         else:
             is_taken_away = one.kind != "text" and one.words and self.rng.random() < 0.3
             one.words = "" if is_taken_away else self.words("Правка")
-            self.stage.telegram.edit(one.author, spot, one.ref, one.words)
+            self.stage.telegram.edit(one.author, one.place.spot, one.ref, one.words)
         if one.target is not None and (one.words, one.data) != before:
             one.told = one.target.described()
 
     async def touch(self, place: Place) -> None:
-        if place.said:
-            self.stage.telegram.touch(place.chat, self.rng.choice(place.said).ref)
+        there = [one for one in place.said if one.ref]
+        if there:
+            self.stage.telegram.touch(place.chat, self.rng.choice(there).ref)
 
     async def answer(self, place: Place) -> None:
         """A manager answers from one of the cards: a text, a file, an album; now and then to a certain message."""
@@ -233,37 +244,41 @@ class Story:
         if not chats:
             return
         origin = self.rng.choice(chats)
-        if origin != self.last_origin:  # hooks of different chats come side by side, and nothing says which was first
+        # Hooks of different chats come side by side, and nothing says which was first; and the files of an answer are
+        # dated a millisecond apart, so that the next one might be dated among them.
+        if (origin, 1) != self.last_answer:
             await self.hooks()
-        self.last_origin = origin
-        there = [one for one in self.known if origin in one.ids]
+        # Also what is still on its way: a quick second answer quotes the first.
+        there = [one for one in place.said if origin in one.ids]
         target = self.rng.choice(there) if there and self.rng.random() < 0.5 else None
         count = self.rng.choice((0, 0, 0, 1, 1, 2, 3))
         kind = self.rng.choice(("photo", "document") if count > 1 else ("photo", "document", "voice"))
         files = [self.file((kind,), number) for number in range(count)]
+        self.last_answer = (origin, count or 1)
         words = self.words("Ответ") if not files or self.rng.random() < 0.6 else ""
         uuid = self.stage.amo.chat(account, origin).uuid
-        names = {"photo": ("picture", ".jpg"), "document": ("file", ""), "voice": ("voice", ".ogg")}
-        attached = [
-            Attachment(
-                names[one["kind"]][0], one["data"], name=one.get("name") or f"a{self.number}{names[one['kind']][1]}"
-            )
-            for one in files
-        ]
+        attached = [Attachment(TYPES.get(kind, kind), one["data"], name=one.get("name", "")) for one in files]
         quoted = {"reply_to": target.ids[origin]} if target is not None else {}
-        self.stage.amo.answer(account, uuid, self.world.olga, words, attachments=attached, **quoted)
+        amo_id = self.stage.amo.answer(account, uuid, self.world.olga, words, attachments=attached, **quoted)
         first, quoted_by_amo = None, self.asked(target, origin) if target is not None else ""
         for number, file in enumerate(files or [{"kind": "text"}]):
             one = Said(place, self.world.olga, words="" if number else words, **file, whole=first, target=target)
-            one.origin, one.told = origin, quoted_by_amo
+            one.origin, one.told, one.ids = origin, quoted_by_amo, {} if number else {origin: amo_id}
             place.said.append(one)
             first = first or one
 
     def asked(self, target: Said, conversation: str) -> str:
         """What amoCRM tells of a message that a manager answers: its words, or what it is."""
         shown = self.stage.amo.message(self.world.account, target.ids[conversation])
-        kinds = {"picture": "🖼 Изображение", "voice": "🎤 Голосовое сообщение", "file": "📎 Файл"}
-        return shown.text or f"{kinds[shown.type]}: {shown.file_name}"
+        return shown.text or f"{KINDS[shown.type]}: {shown.file_name}"
+
+    async def fail(self, place: Place) -> None:
+        """The next call of one sort fails in a way that must not be noticed."""
+        faults, refuse = self.stage.amo.faults, self.stage.telegram.refuse
+        if self.rng.random() < 0.2:
+            refuse("sendMessage", 429, "Too Many Requests: retry after 1", retry_after=1)
+        else:
+            self.rng.choice([faults.drop_after, faults.drop_before, partial(faults.answer, status=503)])("amojo.send")
 
     # What is seen
 
@@ -293,7 +308,7 @@ class Story:
             if message["from"]["id"] == place.bot.id and message["message_id"] > place.since
         ]
         seen = [self._content(message) for message in shown]
-        assert seen == [(one.kind, one.words, mark(one.data)) for one in place.answers]
+        assert seen == [(one.kind, one.in_telegram, mark(one.data)) for one in place.answers]
         for one, message in zip(place.answers, shown, strict=True):
             one.ref = message["message_id"]
             if one.whole is None:
@@ -324,7 +339,7 @@ class Story:
         assert seen == [self._expected(one, conversation, is_shared=is_shared) for one in expected], conversation
         assert [item.author for item in items] == [one.author.name for one in expected]
         for one, item in zip(expected, items, strict=True):
-            assert item.type == {"photo": "picture", "document": "file"}.get(one.kind, one.kind)
+            assert item.type == TYPES.get(one.kind, one.kind)
             assert (item.file_name, item.duration or 0) == (one.name or item.file_name, one.duration)
 
     def _expected(self, one: Said, conversation: str, *, is_shared: bool) -> tuple[str, str | None, str | None]:
@@ -348,17 +363,22 @@ class Story:
         seen = [(item.text, mark(item.data), item.quoted and item.quoted.amo_id) for item in items]
         assert seen == [self._answer(one, conversation) for one in expected], conversation
         assert {item.author for item in items} == {self.world.olga.name}
-        for one, item in zip(expected, items, strict=True):
-            assert item.status == ("delivered" if one.origin == conversation else "imported")
+        statuses = ["delivered" if one.origin == conversation else "imported" for one in expected]
+        assert [item.status for item in items] == statuses
 
     def _answer(self, one: Said, conversation: str) -> tuple[str, str | None, str | None]:
         if one.target is None:
-            return one.words, mark(one.data), None
+            return self._written(one) if one.origin == conversation else one.words, mark(one.data), None
         quoted = one.target.ids.get(conversation)
         if one.origin == conversation:
-            return one.words, mark(one.data), quoted
+            return self._written(one), mark(one.data), quoted
         line = one.line() if quoted is None and one.whole is None else ""
         return "\n".join(part for part in (line, one.words) if part), mark(one.data), quoted
+
+    def _written(self, one: Said) -> str:
+        """An answer's words in the card where it was written: there amoCRM may repeat them with each file."""
+        is_each = self.stage.amo.switches.album_text == "each"
+        return one.whole.words if is_each and one.whole is not None else one.words
 
     def _in_cards(self, place: Place) -> None:
         for deal in place.deals:
@@ -373,10 +393,11 @@ class Story:
                 assert len(set(there) & set(feed)) == 1, (deal, one)
 
 
-async def set_up(stage, play_of, policy: str) -> list[Place]:
+async def set_up(stage, play_of, policy: str, *, names: bool) -> list[Place]:
     """The sample group with two deals, «Монтаж» with one (the other bot is in it), Anna in private."""
     world, telegram = stage.world, stage.telegram
-    await accounts.change_settings(stage.service.services.db, stage.account.account_id, {"policy": policy})
+    choices = {"policy": policy, "manager_names": names}
+    await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
     await stage.service.refresh()
     mounting = telegram.create_group("Монтаж", world.anna)
     for party in (world.igor, world.service_bot):
@@ -392,9 +413,24 @@ async def set_up(stage, play_of, policy: str) -> list[Place]:
         for deal in deals:
             await play.link(deal)
         row = await groups.by_chat(stage.service.services.db, stage.account.account_id, bot.id, chat.id)
-        found.append(Place(chat, bot, people, deals, policy, key=row.group_id, since=play.last_id))
+        found.append(Place(chat, bot, people, deals, policy, row.group_id, names, since=play.last_id))
     private = telegram.private_chat(world.anna, world.sales_bot)
     return [*found, Place(private, world.sales_bot, [world.anna], [], policy)]
+
+
+def open_points(rng: random.Random, policy: str) -> Switches:
+    """What amoCRM's documentation leaves open. A chat of a person's for all deals needs to be shown in all."""
+    order, text = rng.choice([("kept", "first"), ("shuffled", "first"), ("kept", "each")])
+    return Switches(
+        rest_rate_per_s=None,
+        chat_lead="every_lead" if policy == "participant" else "latest_lead",
+        album_order=order,
+        album_text=text,
+        media_group=rng.choice(["message", "beside"]),
+        media_first=rng.choice(["get", "head", "range"]),
+        message_ids=rng.choice(["uuid", "ours"]),
+        user_import_hook=rng.random() < 0.5,
+    )
 
 
 @pytest.mark.parametrize("seed", range(9))
@@ -402,11 +438,10 @@ async def test_any_sequence_arrives_with_its_order_its_words_its_quotes_and_its_
     stage_with, connected, play_of, monkeypatch, seed
 ):
     monkeypatch.setattr(albums, "QUIET_S", 0.5)
-    policy = POLICIES[seed % 3]
-    chat_lead = "every_lead" if policy == "participant" else "latest_lead"
-    async with stage_with(Switches(rest_rate_per_s=None, chat_lead=chat_lead)) as stage, connected(stage):
+    rng, policy = random.Random(seed), POLICIES[seed % 3]
+    async with stage_with(open_points(rng, policy)) as stage, connected(stage):
         await stage.settled()
-        story = Story(stage, seed, await set_up(stage, play_of, policy))
+        story = Story(stage, rng, await set_up(stage, play_of, policy, names=rng.random() < 0.3))
         for number in range(1, STEPS + 1):
             await story.step()
             if number % 4 == 0 or number == STEPS:
