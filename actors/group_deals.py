@@ -23,7 +23,7 @@ from dealgram.actors.group_menu import GroupMenu
 from dealgram.actors.group_messages import group_author
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.link_changes import Scene, facts
-from dealgram.actors.link_policy import DealNow, End, Follow, Keep, LetGo, Relink, deal_state, judge
+from dealgram.actors.link_policy import OTHER_BOT, DealNow, End, Follow, Keep, LetGo, Relink, deal_state, judge
 from dealgram.actors.names import GroupConversation, parse_conversation
 from dealgram.actors.opening import Opening
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
@@ -100,6 +100,8 @@ class GroupDeals:
         link = self._state.links[deal_id]
         settings = self._services.account(self._account_id).settings
         match judge(link, now, settings):
+            case Keep() if now.state != "deleted" and await self._menu.gave_way(deal_id):
+                return _done(link_changes.end(self._scene(), deal_id, OTHER_BOT, now))
             case Keep():
                 if lead is not None and link.status == "linked":
                     await self._mend(lead, opened)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dealgram.actors import deal_texts, texts
-from dealgram.actors.bodies import DetachDeal, Say
+from dealgram.actors.bodies import DetachDeal, ReviewDeal, Say
 from dealgram.actors.group_messages import CHAT_LANE, group_line, group_lines
 from dealgram.actors.group_state import GroupState
 from dealgram.actors.menu import main_buttons
@@ -45,7 +45,9 @@ def decide_own_membership(state: GroupState, change: MembershipChanged, bot: Bot
             html=texts.added_html(title, sees_everything=after.is_admin or bot.row.can_read_all_group_messages),
             buttons=main_buttons(len(state.deals)),
         )
-        todo = (NewBody(lane=CHAT_LANE, body=greeting),)
+        # Meanwhile another bot of ours may have been linked to one of them.
+        reviews = (NewBody(lane=f"review-{deal}", body=ReviewDeal(deal_id=deal)) for deal in state.deals)
+        todo = (NewBody(lane=CHAT_LANE, body=greeting), *reviews)
     elif was_admin != after.is_admin:
         line = texts.bot_promoted_line(title, administrator=after.is_admin)
     else:

@@ -8,6 +8,7 @@ its result is one commit.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from dealgram.actors import deal_texts, full_deal_texts, menu, texts, topic_texts
 from dealgram.actors.authors import GROUP_ANONYMOUS_BOT
@@ -23,6 +24,7 @@ from dealgram.actors.registry import AccountInfo
 from dealgram.actors.services import BotGoneError, Services, now_ms
 from dealgram.gateways.errors import Refused, Unauthorised
 from dealgram.persistence import groups, links
+from dealgram.persistence.records import Link
 from dealgram.persistence.tables import Row
 from dealgram.runtime import Permanent
 
@@ -242,14 +244,30 @@ class GroupMenu:
 
     async def other_bot(self, deal_id: int) -> str | None:
         """The other bot of ours through which the same Telegram group is linked to the deal already."""
-        for link in await links.for_deal(self._services.db, self._account_id, deal_id):
+        for bot_id in await self._rivals(await links.for_deal(self._services.db, self._account_id, deal_id)):
+            bot = self._services.registry.bot_of(self._account_id, bot_id)
+            return bot.username if bot is not None else str(bot_id)
+        return None
+
+    async def gave_way(self, deal_id: int) -> bool:
+        """Whether the same Telegram group was linked to the deal through another bot while this one was not in it."""
+        if not self._state.is_linked(deal_id) or self._state.row.status == "left":
+            return False
+        found = await links.for_deal(self._services.db, self._account_id, deal_id)
+        own = [index for index, link in enumerate(found) if link.group_id == self._state.row.group_id]
+        # In the order of linking: whoever linked later did so because this bot was away.
+        return bool(own) and bool(await self._rivals(found[own[0] + 1 :]))
+
+    async def _rivals(self, found: Sequence[Link]) -> list[int]:
+        """The other bots of ours that have one of these links through the same Telegram group, and are in it."""
+        rivals = []
+        for link in found:
             if link.status != "linked" or link.group_id == self._state.row.group_id:
                 continue
             group = await groups.get(self._services.db, self._account_id, link.group_id)
             if group is not None and group.chat_id == self._state.row.chat_id and group.status != "left":
-                bot = self._services.registry.bot_of(self._account_id, group.bot_id)
-                return bot.username if bot is not None else str(group.bot_id)
-        return None
+                rivals.append(group.bot_id)
+        return rivals
 
     def _account(self) -> AccountInfo:
         account = self._services.registry.account(self._account_id)

@@ -19,6 +19,8 @@ DEAL_CLOSED: Final = "deal_closed"
 DEAL_DELETED: Final = "deal_deleted"
 DEAL_MERGED: Final = "deal_merged"
 DEAL_MOVED: Final = "deal_moved"
+OTHER_BOT: Final = "other_bot"
+"""While the bot was away from the group, another bot of ours there was linked to the deal."""
 DEAL_RESTORED: Final = "deal_restored"
 DEAL_REOPENED: Final = "deal_reopened"
 

@@ -39,3 +39,23 @@ async def test_both_asked_for_the_same_deal_at_once_one_links_it_and_the_other_s
     assert both[0].written(world.cafe).count("Один раз") == 1
     stage.assert_clean()
     await stage.assert_undisturbed()
+
+
+async def test_a_bot_that_comes_back_gives_way_to_the_one_that_took_its_deal(stage, both):
+    world, (first, second) = stage.world, both
+    await first.link(world.cafe)
+    await first.link(world.office)
+    stage.telegram.remove_member(first.chat, world.sales_bot)
+    await stage.settled()
+    await second.link(world.cafe)
+    stage.telegram.add_member(first.chat, world.sales_bot)
+    stage.telegram.promote(first.chat, world.sales_bot)
+    await first.says("её ведёт другой бот этой группы")
+    await stage.settled()
+    assert await linked(stage, world.cafe) == await linked(stage, world.office) == 1
+    first.write(world.igor, "Один раз")
+    await stage.settled()
+    assert first.written(world.cafe).count("Один раз") == 1
+    assert first.written(world.office).count("Один раз") == 1
+    assert len(second.own_chats(world.cafe)) == 1
+    await stage.assert_undisturbed()
