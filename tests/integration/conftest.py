@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from dealgram.actors import texts
 from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.telegram import LimitSettings
+from dealgram.persistence import accounts
 from dealgram.persistence.records import Account
 from dealgram.playground import Playground, open_playground
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
@@ -465,6 +466,17 @@ async def hall(stage) -> GroupPlay:
     await play.says("Здравствуйте!")
     await stage.settled()
     return play
+
+
+@pytest.fixture
+def choose(stage) -> Callable[..., Awaitable[None]]:
+    """``await choose(policy=…, service_lines=…)``: settings of the account, as its administrators choose them."""
+
+    async def choose(**choices: object) -> None:
+        await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
+        await stage.service.refresh()
+
+    return choose
 
 
 @pytest.fixture

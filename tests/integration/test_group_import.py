@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dealgram.actors import texts
-from dealgram.persistence import accounts
 from dealgram.persistence.records import Employee, upsert
 from dealgram.sandbox.amocrm import Switches
 
@@ -13,15 +12,6 @@ from dealgram.sandbox.amocrm import Switches
 @pytest.fixture
 def amo_switches():
     return Switches(rest_rate_per_s=None, history_window_s=None)
-
-
-@pytest.fixture
-async def choose(stage):
-    async def choose(**choices) -> None:
-        await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
-        await stage.service.refresh()
-
-    return choose
 
 
 def shown(play, deal: int) -> list[tuple[str, str]]:

@@ -23,15 +23,6 @@ def play(hall):
     return hall
 
 
-@pytest.fixture
-async def choose(stage):
-    async def choose(**choices) -> None:
-        await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
-        await stage.service.refresh()
-
-    return choose
-
-
 async def arrived(stage, chat, album, count: int = 1) -> list[list]:
     """The messages of an album as each conversation shows them, in the order of the card."""
     items = [item for message in album for item in await stage.stands(chat, message, count)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealgram.persistence import accounts, originals
+from dealgram.persistence import originals
 from dealgram.sandbox import samples
 
 POLICIES = ["deal_participant", "deal", "participant"]
@@ -13,15 +13,6 @@ POLICIES = ["deal_participant", "deal", "participant"]
 @pytest.fixture
 def play(hall):
     return hall
-
-
-@pytest.fixture
-async def choose(stage):
-    async def choose(**choices) -> None:
-        await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
-        await stage.service.refresh()
-
-    return choose
 
 
 def edits(stage) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dealgram.actors import texts
-from dealgram.persistence import accounts
 from dealgram.persistence.records import Employee, upsert
 from dealgram.sandbox import samples
 
@@ -32,15 +31,6 @@ POLICIES = ["deal_participant", "deal", "participant"]
 @pytest.fixture
 def play(hall):
     return hall
-
-
-@pytest.fixture
-async def choose(stage):
-    async def choose(**choices) -> None:
-        await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
-        await stage.service.refresh()
-
-    return choose
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -19,15 +19,6 @@ def amo_switches():
     return Switches(rest_rate_per_s=None, history_window_s=None)
 
 
-@pytest.fixture
-async def choose(stage):
-    async def choose(**choices) -> None:
-        await accounts.change_settings(stage.service.services.db, stage.account.account_id, choices)
-        await stage.service.refresh()
-
-    return choose
-
-
 @dataclass
 class Forum:
     """A forum with three topics and what is seen of it."""
