@@ -164,8 +164,8 @@ async def test_17_whoever_hides_is_shown_as_what_they_are_and_is_heard(stage, pl
     telegram.post_in_channel(channel, "Новое меню")
     await stage.done()
 
-    own = [item for item in stage.feed(world.cafe) if item.conversation.endswith(f"-d{world.cafe}")][1:]
-    by_group, file, by_channel, post = own
+    own = stage.amo.history(world.account, card(stage, world.cafe, f"-d{world.cafe}"))
+    by_group, file, by_channel, post = [item for item in own if item.text != play.linked_line]
     assert by_group.text == "Администратор группы: Пишу как группа"
     assert (file.text, file.data, file.file_name) == ("Администратор группы:", samples.pdf(), "Смета.pdf")
     assert by_channel.text == "Канал «Полдень»: Пишу как канал"
