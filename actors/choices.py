@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 import structlog
 
-from dealgram.actors.plan import Policy
+from dealgram.actors.groups.plan import Policy
 
 log = structlog.get_logger(__name__)
 

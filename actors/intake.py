@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from dealgram.actors.group_directory import GroupDirectory
+from dealgram.actors.gestures.reactions import HOOK_SOURCE as REACTION_SOURCE
+from dealgram.actors.groups.group_directory import GroupDirectory
 from dealgram.actors.names import (
     Conversation,
     PrivateConversation,
@@ -26,7 +27,6 @@ from dealgram.actors.names import (
     mailing_address,
     parse_conversation,
 )
-from dealgram.actors.reactions import HOOK_SOURCE as REACTION_SOURCE
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amocrm import parse_crm_hook
 from dealgram.gateways.amojo import MessageHook, ReactionHook, TypingHook, UnknownHook, parse_hook

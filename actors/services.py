@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import trio
 
-from dealgram.actors.avatars import Avatars
-from dealgram.actors.group_directory import GroupDirectory
-from dealgram.actors.media_links import MediaLinks
+from dealgram.actors.cards.avatars import Avatars
+from dealgram.actors.files.media_links import MediaLinks
+from dealgram.actors.groups.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
 from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 
-from dealgram.actors.deal_reference import Unreadable
+from dealgram.actors.groups.deal_reference import Unreadable
 
 LINK_BUTTON = "Связать группу со Сделкой"
 LIST_BUTTON = "Список связанных Сделок"

@@ -16,8 +16,8 @@ from typing import Self
 from quart import Blueprint, Response, request
 from quart.wrappers.response import ResponseBody
 
-from dealgram.actors.media_files import FoundFile, MediaRefusedError, Reason
-from dealgram.actors.media_links import LONGEST
+from dealgram.actors.files.media_files import FoundFile, MediaRefusedError, Reason
+from dealgram.actors.files.media_links import LONGEST
 from dealgram.gateways.errors import GatewayError
 from dealgram.gateways.telegram import Download
 from dealgram.http import oauth_pages

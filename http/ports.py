@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from dealgram.actors.media_files import FoundFile
+from dealgram.actors.files.media_files import FoundFile
 from dealgram.gateways.gates import GatesFigures
 from dealgram.gateways.telegram import Download
 from dealgram.persistence import WriterStatistics

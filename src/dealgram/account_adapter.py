@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import trio
 
-from dealgram.actors import account_setup, setup_texts
-from dealgram.actors.account_orders import Removed, order_entry
-from dealgram.actors.installing import install_key, installation_entry
-from dealgram.actors.missed import repair_line
+from dealgram.actors.accounts import account_setup, setup_texts
+from dealgram.actors.accounts.account_orders import Removed, order_entry
+from dealgram.actors.accounts.installing import install_key, installation_entry
+from dealgram.actors.accounts.missed import repair_line
 from dealgram.actors.services import Services
 from dealgram.gateways.amo_hosts import ForeignHostError
 from dealgram.gateways.amocrm import verify_uninstall

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
-from dealgram.actors.avatars import Avatars
-from dealgram.actors.group_directory import GroupDirectory
-from dealgram.actors.installation import StoredToken
-from dealgram.actors.media_links import MediaLinks
+from dealgram.actors.accounts.installation import StoredToken
+from dealgram.actors.cards.avatars import Avatars
+from dealgram.actors.files.media_links import MediaLinks
+from dealgram.actors.groups.group_directory import GroupDirectory
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import KeyedLocks, Place, RepairLimits, Services
 from dealgram.connections import Gateways, utc_now

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import structlog
 from pydantic import SecretStr
 
-from dealgram.actors.bot_connection import BotConnector
-from dealgram.actors.installation import StoredToken
+from dealgram.actors.accounts.installation import StoredToken
+from dealgram.actors.bots.bot_connection import BotConnector
 from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmoFiles, AmojoClient

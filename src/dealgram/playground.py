@@ -22,8 +22,8 @@ import trio
 from pydantic import SecretStr
 from quart_trio import QuartTrio
 
-from dealgram.actors.installation import InstallationError
-from dealgram.actors.installing import install_key
+from dealgram.actors.accounts.installation import InstallationError
+from dealgram.actors.accounts.installing import install_key
 from dealgram.http.server import ListenError
 from dealgram.persistence import accounts, installations, setup_steps
 from dealgram.persistence.records import Account

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from dealgram.actors.bots.polling import PollerSnapshot
 from dealgram.actors.intake import Accepted
-from dealgram.actors.polling import PollerSnapshot
 from dealgram.gateways.gates import GatesFigures
 from dealgram.http.ports import HookAccount, HookBot, HookOutcome, HookScope, NotReady, OutboxFigures
 from dealgram.persistence import accounts, bots

@@ -21,25 +21,25 @@ import structlog
 import trio
 
 from dealgram.account_adapter import AccountAdapter
-from dealgram.actors.account import AccountActor
+from dealgram.actors.accounts.account import AccountActor
+from dealgram.actors.accounts.gap_watch import GapWatch
+from dealgram.actors.accounts.installing import InstallationActor
+from dealgram.actors.accounts.trouble_recorder import TroubleRecorder
+from dealgram.actors.accounts.upkeep import Upkeep
 from dealgram.actors.asking import AccountTokens
-from dealgram.actors.bot import BotActor
-from dealgram.actors.bot_checkup import BotCheckups
-from dealgram.actors.bot_connection import BotConnector
-from dealgram.actors.gap_watch import GapWatch
-from dealgram.actors.group import GroupActor
-from dealgram.actors.installing import InstallationActor
+from dealgram.actors.bots.bot import BotActor
+from dealgram.actors.bots.bot_checkup import BotCheckups
+from dealgram.actors.bots.bot_connection import BotConnector
+from dealgram.actors.bots.mailing import MailingActor
+from dealgram.actors.bots.polling import Pollers
+from dealgram.actors.files.media_files import MediaFiles
+from dealgram.actors.gestures.typing_relay import TypingRelay
+from dealgram.actors.groups.group import GroupActor
 from dealgram.actors.intake import Intake
-from dealgram.actors.mailing import MailingActor
-from dealgram.actors.media_files import MediaFiles
 from dealgram.actors.names import read_bot_key
 from dealgram.actors.outbox import LookAgain, OutboxActor, TryAgain
-from dealgram.actors.polling import Pollers
 from dealgram.actors.registry import Registry
 from dealgram.actors.services import Services
-from dealgram.actors.trouble_recorder import TroubleRecorder
-from dealgram.actors.typing_relay import TypingRelay
-from dealgram.actors.upkeep import Upkeep
 from dealgram.composition import open_services
 from dealgram.connections import Gateways, open_database, open_gateways, utc_now
 from dealgram.gateways.gate_policy import GatePolicy

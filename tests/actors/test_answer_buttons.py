@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors import answer_buttons
-from dealgram.actors.answer_buttons import (
+from dealgram.actors.answering import answer_buttons
+from dealgram.actors.answering.answer_buttons import (
     MAX_BUTTONS,
     MAX_BYTES,
     MAX_TEXT,
@@ -18,7 +18,7 @@ from dealgram.actors.answer_buttons import (
     read_pressed,
 )
 from dealgram.actors.body_parts import Button
-from dealgram.actors.menu import main_buttons, read_press
+from dealgram.actors.groups.menu import main_buttons, read_press
 from dealgram.actors.names import GroupConversation, PrivateConversation
 from dealgram.gateways.amojo import Button as HookButton
 from dealgram.gateways.telegram import CallbackQuery, parse_update

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.answer_forms import Form, Item
-from dealgram.actors.answers import shown_name
-from dealgram.actors.split_text import CAPTION_LIMIT, utf16_length
+from dealgram.actors.answering.answer_forms import Form, Item
+from dealgram.actors.answering.answers import shown_name
+from dealgram.actors.answering.split_text import CAPTION_LIMIT, utf16_length
 from dealgram.gateways.errors import OutcomeUnknown, Refused
 from dealgram.gateways.spool import Spool
 from dealgram.gateways.telegram import Caption, OutFile, ReplyTo, Sent

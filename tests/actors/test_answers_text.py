@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors import texts
-from dealgram.actors.albums import AlbumTexts
-from dealgram.actors.answer_quotes import Answered
-from dealgram.actors.answers import (
+from dealgram.actors.answering.albums import AlbumTexts
+from dealgram.actors.answering.answer_quotes import Answered
+from dealgram.actors.answering.answers import (
     NAME_LIMIT,
     Writer,
     answer_parts_again,
@@ -21,11 +21,11 @@ from dealgram.actors.answers import (
     send_answer,
     shown_name,
 )
-from dealgram.actors.attachment_texts import REASON_UNKNOWN_KIND
+from dealgram.actors.answering.attachment_texts import REASON_UNKNOWN_KIND
+from dealgram.actors.answering.split_text import CAPTION_LIMIT, TEXT_LIMIT, utf16_length
 from dealgram.actors.bodies import ReportStatus, SendAnswer, decode
 from dealgram.actors.body_parts import AmoFile, Button
 from dealgram.actors.outbox import is_background
-from dealgram.actors.split_text import CAPTION_LIMIT, TEXT_LIMIT, utf16_length
 from dealgram.gateways.amojo import MessageHook, parse_hook
 
 

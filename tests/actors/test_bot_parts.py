@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors import bot_texts, bot_troubles
-from dealgram.actors.bot_connection import BotRefusedError, read_token
-from dealgram.actors.bot_webhook import foreign_host, is_ours, webhook_url
-from dealgram.actors.deal_title import PLACEHOLDERS, TitleError, check_title, fill_title
+from dealgram.actors.bots import bot_texts, bot_troubles
+from dealgram.actors.bots.bot_connection import BotRefusedError, read_token
+from dealgram.actors.bots.bot_webhook import foreign_host, is_ours, webhook_url
+from dealgram.actors.cards.deal_title import PLACEHOLDERS, TitleError, check_title, fill_title
 
 TOKENS = st.builds(
     lambda number, secret: f"{number}:{secret}",

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors.body_parts import Author
-from dealgram.actors.changes import Change, compare, first_version, next_version
-from dealgram.actors.incoming import Incoming
+from dealgram.actors.cards.changes import Change, compare, first_version, next_version
+from dealgram.actors.reading.incoming import Incoming
 
 
 def says(line: str, **more) -> Incoming:

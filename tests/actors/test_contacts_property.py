@@ -13,8 +13,8 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dealgram.actors import contact_creation
-from dealgram.actors.account_contacts import AccountContacts
+from dealgram.actors.accounts import contact_creation
+from dealgram.actors.accounts.account_contacts import AccountContacts
 from dealgram.actors.asking import AdoptContact, FindContact, FindContacts
 from dealgram.actors.choices import AccountSettings
 from dealgram.gateways.amocrm import Contact

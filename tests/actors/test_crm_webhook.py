@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealgram.actors.crm_webhook import hook_address, is_former
+from dealgram.actors.accounts.crm_webhook import hook_address, is_former
 
 KEY = "Q29tZSBvbiBpbiwgdGhlIHdhdGVy"
 NOW = f"https://dealgram.example/amocrm/hooks/{KEY}"

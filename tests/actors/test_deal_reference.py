@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.deal_reference import MAX_DEAL_ID, DealReference, Unreadable, looks_like_deal, read_deal
+from dealgram.actors.groups.deal_reference import MAX_DEAL_ID, DealReference, Unreadable, looks_like_deal, read_deal
 
 HOST = "https://sever.amocrm.ru"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors import describe as module
-from dealgram.actors.describe import NAMED, SILENT_EVENTS, describe
-from dealgram.actors.telegram_media import shown_in
+from dealgram.actors.reading import describe as module
+from dealgram.actors.reading.describe import NAMED, SILENT_EVENTS, describe
+from dealgram.actors.reading.telegram_media import shown_in
 from dealgram.gateways.telegram import ALLOWED_UPDATES, Message, message, parse_update, updates
 from dealgram.playground import api_schema
 

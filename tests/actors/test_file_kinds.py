@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.file_kinds import Kind, name_in, sort_file
-from dealgram.actors.image_size import image_size
+from dealgram.actors.answering.file_kinds import Kind, name_in, sort_file
+from dealgram.actors.answering.image_size import image_size
 from dealgram.gateways.telegram import CLOUD
 from dealgram.sandbox import samples
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.authors import chat_author_id
 from dealgram.actors.bodies import AttachDeal, AttachPerson, CheckDeal, EditMessage, PostMessage, Say
 from dealgram.actors.body_parts import Author
 from dealgram.actors.choices import AccountSettings
-from dealgram.actors.group_edits import decide_edit
-from dealgram.actors.group_messages import Surroundings, decide_message, group_lines
-from dealgram.actors.group_state import GroupState
-from dealgram.actors.incoming import Incoming, Someone
-from dealgram.actors.plan import Policy
+from dealgram.actors.groups.group_edits import decide_edit
+from dealgram.actors.groups.group_messages import Surroundings, decide_message, group_lines
+from dealgram.actors.groups.group_state import GroupState
+from dealgram.actors.groups.plan import Policy
+from dealgram.actors.reading.authors import chat_author_id
+from dealgram.actors.reading.incoming import Incoming, Someone
 from dealgram.actors.registry import AccountInfo, BotInfo
 from dealgram.persistence.messages import Place
 from dealgram.persistence.records import Account, Bot, Group, Original

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from dealgram.actors.group_state import DIALOG_LIFE_S, GroupState
-from dealgram.actors.topics import TopicHeard
+from dealgram.actors.groups.group_state import DIALOG_LIFE_S, GroupState
+from dealgram.actors.groups.topics import TopicHeard
 from dealgram.persistence.records import ChatAlias, Group, Link, Participant, Topic, TopicPerson
 
 ROW = Group(group_id=1, account_id=2, bot_id=3, chat_id=-100, title="Кофейня")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors import texts
-from dealgram.actors.incoming import Someone, read_message, within_album
+from dealgram.actors.reading.incoming import Someone, read_message, within_album
 from dealgram.gateways.telegram import Message, parse_update
 
 BOT = 7

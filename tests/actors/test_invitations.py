@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dealgram.actors.invitations import invitation, invited_deal
+from dealgram.actors.groups.invitations import invitation, invited_deal
 
 
 def test_an_invitation_opens_the_choice_of_a_group_and_asks_for_rights():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import trio
 
+from dealgram.actors.answering.file_kinds import Kind
+from dealgram.actors.answering.known_files import FRESH_S, REMEMBERED, KnownFile, KnownFiles
 from dealgram.actors.body_parts import AmoFile
-from dealgram.actors.file_kinds import Kind
-from dealgram.actors.known_files import FRESH_S, REMEMBERED, KnownFile, KnownFiles
 
 FILE = AmoFile(type="picture", url="https://a.ru/1", name="1.jpg")
 KNOWN = KnownFile(kind=Kind.PHOTO, file_id="F", name="1.jpg", size=5)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors.choices import AccountSettings
-from dealgram.actors.link_policy import (
+from dealgram.actors.groups.link_policy import (
     DEAL_CLOSED,
     DEAL_DELETED,
     DEAL_MERGED,

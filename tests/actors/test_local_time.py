@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.answer_texts import slow_mode_line, wait_line
+from dealgram.actors.answering.answer_texts import slow_mode_line, wait_line
 from dealgram.actors.local_time import moment, zone
 
 MOSCOW, URALS = zone("Europe/Moscow"), zone("Asia/Yekaterinburg")

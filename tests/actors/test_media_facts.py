@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.file_kinds import Kind
-from dealgram.actors.media_facts import media_facts, mp4_facts, opus_s
+from dealgram.actors.answering.file_kinds import Kind
+from dealgram.actors.answering.media_facts import media_facts, mp4_facts, opus_s
 from dealgram.gateways.spool import Spool
 from dealgram.sandbox import samples
 from dealgram.sandbox.telegram.sniffing import look

@@ -9,9 +9,9 @@ import pytest
 import trio
 import trio.testing
 
-from dealgram.actors.media_files import PATH_GOOD_FOR_S, MediaFiles, MediaRefusedError
-from dealgram.actors.media_links import MediaLink, MediaLinks
-from dealgram.actors.media_slots import BusyError, MediaSlots
+from dealgram.actors.files.media_files import PATH_GOOD_FOR_S, MediaFiles, MediaRefusedError
+from dealgram.actors.files.media_links import MediaLink, MediaLinks
+from dealgram.actors.files.media_slots import BusyError, MediaSlots
 from dealgram.gateways.errors import Interrupted, NotFound, NotSent, Refused, ServiceFailed, Unauthorised
 from dealgram.gateways.telegram import CLOUD, OWN_SERVER
 from dealgram.gateways.telegram.replies import File

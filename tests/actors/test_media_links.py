@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.media_links import DAY_S, LONGEST, LONGEST_NAME, OCTETS, BadLinkError, MediaLink, MediaLinks
+from dealgram.actors.files.media_links import DAY_S, LONGEST, LONGEST_NAME, OCTETS, BadLinkError, MediaLink, MediaLinks
 
 OLD, NEW = "old-key", "new-key"
 

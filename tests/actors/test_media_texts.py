@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealgram.actors import media_texts
+from dealgram.actors.reading import media_texts
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors import menu, texts
+from dealgram.actors import texts
+from dealgram.actors.groups import menu
 
 DEALS = st.lists(
     st.builds(

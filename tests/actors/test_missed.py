@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.missed import born_in_amocrm, hook_of, is_too_late, repair_line
+from dealgram.actors.accounts.missed import born_in_amocrm, hook_of, is_too_late, repair_line
 from dealgram.gateways.amojo import HistoryItem, MessageHook, parse_hook
 from dealgram.gateways.amojo.messages import HistoryContent, HistoryUser
 from dealgram.persistence.records import Repair

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dealgram.actors.groups.plan import Policy, mirrors, plan
 from dealgram.actors.names import GroupConversation
-from dealgram.actors.plan import Policy, mirrors, plan
 
 DEALS = st.lists(st.integers(1, 10**9), unique=True, max_size=6)
 PEOPLE = st.none() | st.integers(1, 2**52)

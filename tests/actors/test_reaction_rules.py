@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors import gesture_texts
-from dealgram.actors.reaction_changes import is_late, latest, standing
-from dealgram.actors.reaction_emoji import TELEGRAM_REACTIONS, for_amocrm, for_telegram
+from dealgram.actors.gestures import gesture_texts
+from dealgram.actors.gestures.reaction_changes import is_late, latest, standing
+from dealgram.actors.gestures.reaction_emoji import TELEGRAM_REACTIONS, for_amocrm, for_telegram
 from dealgram.gateways.telegram import Reaction
 from dealgram.persistence.records import Reaction as Row
 

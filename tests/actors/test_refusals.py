@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from dealgram.actors import refusals, texts
+from dealgram.actors import texts
+from dealgram.actors.answering import refusals
 from dealgram.gateways.errors import RateLimited, Refused
 from dealgram.gateways.telegram import BotBlocked, ChatGone
 from dealgram.gateways.telegram.errors import telegram_refusal

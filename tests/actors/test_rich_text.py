@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.rich_text import plain
+from dealgram.actors.reading.rich_text import plain
 from dealgram.gateways.telegram import Entity, User
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dealgram.actors import setup_texts
-from dealgram.actors.account_setup import STEPS
+from dealgram.actors.accounts import setup_texts
+from dealgram.actors.accounts.account_setup import STEPS
 
 
 def test_every_step_has_a_title():

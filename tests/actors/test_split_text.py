@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.split_text import TEXT_LIMIT, split_text, utf16_length
+from dealgram.actors.answering.split_text import TEXT_LIMIT, split_text, utf16_length
 
 TEXTS = st.text(alphabet=st.sampled_from("аб. \n🎈e\u0301\t"), max_size=300) | st.text(max_size=300)
 

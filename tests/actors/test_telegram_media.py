@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors.body_parts import Card, Point
-from dealgram.actors.telegram_media import NAME_LIMIT, file_key, said_with, shown_in
+from dealgram.actors.reading.telegram_media import NAME_LIMIT, file_key, said_with, shown_in
 from dealgram.gateways.telegram import Message, parse_update
 
 GROUP = {"id": -1001234567890, "type": "supergroup", "title": "Кофейня"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors import texts
-from dealgram.actors.deal_reference import Unreadable
+from dealgram.actors.groups.deal_reference import Unreadable
 
 NASTY = "<b>&\"'</a> Иван"
 

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dealgram.actors import menu, topic_texts
 from dealgram.actors.bodies import AttachPerson, CheckDeal, PostEmployee, PostMessage, Say
 from dealgram.actors.body_parts import Author
 from dealgram.actors.choices import AccountSettings
-from dealgram.actors.group_edits import decide_edit
-from dealgram.actors.group_messages import Surroundings, decide_message
-from dealgram.actors.group_state import GroupState
-from dealgram.actors.incoming import Incoming, read_message
+from dealgram.actors.groups import menu, topic_texts
+from dealgram.actors.groups.group_edits import decide_edit
+from dealgram.actors.groups.group_messages import Surroundings, decide_message
+from dealgram.actors.groups.group_state import GroupState
+from dealgram.actors.groups.plan import Policy, mirrors, plan
+from dealgram.actors.groups.topics import GENERAL, TopicHeard, labelled, thread_of, topic_heard
 from dealgram.actors.names import GroupConversation, parse_conversation
-from dealgram.actors.plan import Policy, mirrors, plan
+from dealgram.actors.reading.incoming import Incoming, read_message
 from dealgram.actors.registry import AccountInfo, BotInfo
-from dealgram.actors.topics import GENERAL, TopicHeard, labelled, thread_of, topic_heard
 from dealgram.gateways.telegram import Message, parse_update
 from dealgram.persistence.messages import Place
 from dealgram.persistence.records import Account, Bot, Group, Topic, TopicPerson

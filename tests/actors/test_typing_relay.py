@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from dealgram.actors.typing_relay import QUEUED_PER_ACCOUNT, TypingRelay, _Chat
+from dealgram.actors.gestures.typing_relay import QUEUED_PER_ACCOUNT, TypingRelay, _Chat
 from dealgram.gateways.amojo import TypingHook
 from dealgram.gateways.amojo.hooks import HookConversation, HookUser
 from dealgram.gateways.errors import NotSent, RateLimited

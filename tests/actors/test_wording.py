@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dealgram.actors.body_parts import Author, Shown, TelegramFile
-from dealgram.actors.incoming import Incoming, within_album
-from dealgram.actors.wording import worded
+from dealgram.actors.cards.wording import worded
+from dealgram.actors.reading.incoming import Incoming, within_album
 
 FILE = TelegramFile(type="picture", file_id="f", name="a.jpg")
 

@@ -27,9 +27,9 @@ from crash_service import WORD, ServiceProcess, Watch, free_port, service_enviro
 from crash_world import Cast, Group, build_cast, verdict
 
 from dealgram.actors import texts
+from dealgram.actors.accounts.connecting import connect_account
 from dealgram.actors.bodies import SendAnswer
 from dealgram.actors.commands import LinkDeal, command_entry
-from dealgram.actors.connecting import connect_account
 from dealgram.actors.names import GroupConversation, group_address
 from dealgram.composition import open_services
 from dealgram.persistence import Database, Journal, SecretBox, embedded

@@ -20,8 +20,8 @@ import h11
 import pytest
 import trio
 
-from dealgram.actors.media_files import MediaRefusedError
-from dealgram.actors.media_links import BadLinkError, MediaLink, MediaLinks
+from dealgram.actors.files.media_files import MediaRefusedError
+from dealgram.actors.files.media_links import BadLinkError, MediaLink, MediaLinks
 from dealgram.gateways.amo_hosts import AmoHosts, ForeignHostError
 from dealgram.http import hooks
 from dealgram.http.app import create_app

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dealgram.actors.account_orders import read_order
-from dealgram.actors.bot_connection import BotRefusedError, read_token
+from dealgram.actors.accounts.account_orders import read_order
+from dealgram.actors.bots.bot_connection import BotRefusedError, read_token
+from dealgram.actors.cards.deal_title import PLACEHOLDERS, TitleError, check_title, fill_title
 from dealgram.actors.choices import AccountSettings, BotSettings, read_settings
-from dealgram.actors.deal_reference import MAX_DEAL_ID, DealReference, Unreadable, looks_like_deal, read_deal
-from dealgram.actors.deal_title import PLACEHOLDERS, TitleError, check_title, fill_title
-from dealgram.actors.media_links import BadLinkError, MediaLink, MediaLinks
+from dealgram.actors.files.media_links import BadLinkError, MediaLink, MediaLinks
+from dealgram.actors.groups.deal_reference import MAX_DEAL_ID, DealReference, Unreadable, looks_like_deal, read_deal
 from dealgram.actors.names import parse_conversation
 from dealgram.gateways.amo_hosts import AmoHosts, ForeignHostError
 from dealgram.gateways.amocrm import parse_crm_hook

@@ -15,8 +15,8 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dealgram.actors.media_files import FoundFile, MediaRefusedError, Reason
-from dealgram.actors.media_links import MediaLink
+from dealgram.actors.files.media_files import FoundFile, MediaRefusedError, Reason
+from dealgram.actors.files.media_links import MediaLink
 from dealgram.gateways.errors import Interrupted
 from dealgram.http import connections, media
 from dealgram.http.file_headers import OCTETS, file_headers, plain_name

@@ -7,8 +7,8 @@ import datetime as dt
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from dealgram.actors import trouble_recorder
-from dealgram.actors.trouble_recorder import TroubleRecorder
+from dealgram.actors.accounts import trouble_recorder
+from dealgram.actors.accounts.trouble_recorder import TroubleRecorder
 from dealgram.gateways.trouble import SENTENCES, Trouble, TroubleKind
 from dealgram.persistence import accounts
 from dealgram.runtime import Transient

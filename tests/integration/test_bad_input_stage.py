@@ -25,7 +25,7 @@ import structlog
 import trio
 
 from dealgram import logs
-from dealgram.actors.media_links import MediaLink, MediaLinks
+from dealgram.actors.files.media_links import MediaLink, MediaLinks
 from dealgram.http.seals import Seals
 from dealgram.persistence import SecretBox, accounts, generate_key
 from dealgram.playground import CHANNEL, INTEGRATION

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 import trio
 
-from dealgram.actors import bot_texts, bot_troubles
-from dealgram.actors.bot_connection import BotRefusedError
-from dealgram.actors.source_sync import sync_sources
+from dealgram.actors.accounts.source_sync import sync_sources
+from dealgram.actors.bots import bot_texts, bot_troubles
+from dealgram.actors.bots.bot_connection import BotRefusedError
 from dealgram.persistence import bots
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 
@@ -218,7 +218,7 @@ async def test_an_archived_pipeline_is_shown_until_the_bot_has_another(stage, bo
 
 
 async def test_more_bots_than_amocrm_promises_to_serve_are_shown(stage, sync, monkeypatch):
-    monkeypatch.setattr("dealgram.actors.source_sync.DOCUMENTED_SOURCES", 1)
+    monkeypatch.setattr("dealgram.actors.accounts.source_sync.DOCUMENTED_SOURCES", 1)
     await sync()
     rows = await bots.for_account(stage.service.services.db, stage.account.account_id)
     assert [list(row.troubles) for row in rows] == [[], [bot_troubles.MANY_SOURCES]]

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 import trio
 
-from dealgram.actors import bot_texts, bot_troubles
-from dealgram.actors.bot_connection import BotRefusedError
+from dealgram.actors.bots import bot_texts, bot_troubles
+from dealgram.actors.bots.bot_connection import BotRefusedError
 from dealgram.persistence import bots
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 

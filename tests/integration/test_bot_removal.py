@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import trio
 
-from dealgram.actors import deal_texts, texts
-from dealgram.actors.bot_connection import BotRefusedError
-from dealgram.actors.source_sync import sync_sources
+from dealgram.actors import texts
+from dealgram.actors.accounts.source_sync import sync_sources
+from dealgram.actors.bots.bot_connection import BotRefusedError
+from dealgram.actors.cards import deal_texts
 from dealgram.persistence import bots, groups, links
 from dealgram.ports import ServicePorts
 

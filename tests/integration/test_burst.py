@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from dealgram.actors.mailing import MailingActor
+from dealgram.actors.bots.mailing import MailingActor
 
 PEOPLE = 40
 EACH = 20

@@ -15,7 +15,7 @@ from quart import Response, request
 from quart_trio import QuartTrio
 
 from dealgram.actors import texts
-from dealgram.actors.attachment_texts import REASON_FILE_EMPTY
+from dealgram.actors.answering.attachment_texts import REASON_FILE_EMPTY
 from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 from dealgram.sandbox.amocrm.attachments import Attachment

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from dealgram.actors import typing_relay
+from dealgram.actors.gestures import typing_relay
 from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm.attachments import Attachment
 

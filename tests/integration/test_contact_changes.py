@@ -8,7 +8,7 @@ import random
 import pytest
 import trio
 
-from dealgram.actors.account_orders import SetUp, order_entry
+from dealgram.actors.accounts.account_orders import SetUp, order_entry
 from dealgram.persistence import contacts
 from dealgram.sandbox.amocrm import Switches
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dealgram.actors import setup_texts
-from dealgram.actors.account_setup import carry_out
-from dealgram.actors.crm_webhook import MOST, hook_address
+from dealgram.actors.accounts import setup_texts
+from dealgram.actors.accounts.account_setup import carry_out
+from dealgram.actors.accounts.crm_webhook import MOST, hook_address
 from dealgram.persistence import accounts
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from dealgram.actors.doctor import EXAMINATIONS, Verdict, examine
-from dealgram.actors.plan import Policy
-from dealgram.actors.probe import NAME, Probe, ProbeRefusedError, Shown, recommend
+from dealgram.actors.accounts.doctor import EXAMINATIONS, Verdict, examine
+from dealgram.actors.accounts.probe import NAME, Probe, ProbeRefusedError, Shown, recommend
+from dealgram.actors.groups.plan import Policy
 from dealgram.persistence import accounts
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dealgram.actors.describe import SILENT_EVENTS
+from dealgram.actors.reading.describe import SILENT_EVENTS
 from dealgram.gateways.telegram import message as gateway
 from dealgram.sandbox.schema import _default_path
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from dealgram.actors import albums, texts
+from dealgram.actors import texts
+from dealgram.actors.answering import albums
 from dealgram.persistence import accounts, groups
 from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm import Switches

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from dealgram.actors import deal_room, texts
+from dealgram.actors import texts
+from dealgram.actors.groups import deal_room
 from dealgram.persistence import accounts
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from dealgram.actors import texts
-from dealgram.actors.account_repair import RepairOrder, repair_entry
+from dealgram.actors.accounts.account_repair import RepairOrder, repair_entry
 from dealgram.persistence import dead_letters, repairs
 from dealgram.persistence.errors import DatabaseUnavailable
 from dealgram.runtime import Permanent

@@ -8,10 +8,10 @@ import httpx
 import pytest
 import trio
 
-from dealgram.actors import setup_texts
-from dealgram.actors.account_setup import STEPS
-from dealgram.actors.installation import InstallationError
-from dealgram.actors.installing import install_key
+from dealgram.actors.accounts import setup_texts
+from dealgram.actors.accounts.account_setup import STEPS
+from dealgram.actors.accounts.installation import InstallationError
+from dealgram.actors.accounts.installing import install_key
 from dealgram.persistence import accounts, setup_steps, users
 from dealgram.service import open_service
 

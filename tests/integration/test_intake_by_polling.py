@@ -7,7 +7,7 @@ import json
 
 import trio
 
-from dealgram.actors import bot_troubles
+from dealgram.actors.bots import bot_troubles
 from dealgram.persistence import bots, records
 from dealgram.ports import ServicePorts
 from dealgram.runtime import ActorState
@@ -89,7 +89,7 @@ async def test_a_webhook_of_our_own_that_was_left_behind_is_taken_off(stage):
 
 async def test_another_poller_is_shown_as_trouble_until_it_is_gone(stage, monkeypatch):
     bot = stage.world.sales_bot
-    monkeypatch.setattr("dealgram.actors.polling.OTHER_POLLER_PAUSE_S", 0.05)
+    monkeypatch.setattr("dealgram.actors.bots.polling.OTHER_POLLER_PAUSE_S", 0.05)
     order = stage.telegram.refuse("getUpdates", 409, OTHER_POLL, when=lambda facts: facts["bot"] is bot, times=None)
     stage.telegram.write(stage.world.igor, bot, "Раз")  # ends the poll that waits
     with trio.fail_after(30):

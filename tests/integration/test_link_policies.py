@@ -8,8 +8,9 @@ import random
 import pytest
 import trio
 
-from dealgram.actors import deal_texts, texts
-from dealgram.actors.account_orders import SetUp, order_entry
+from dealgram.actors import texts
+from dealgram.actors.accounts.account_orders import SetUp, order_entry
+from dealgram.actors.cards import deal_texts
 from dealgram.persistence import accounts, links
 from dealgram.sandbox.amocrm import Switches
 

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from dealgram.actors import albums, texts
-from dealgram.actors.attachment_texts import REASON_FILE_GONE
+from dealgram.actors import texts
+from dealgram.actors.answering import albums
+from dealgram.actors.answering.attachment_texts import REASON_FILE_GONE
 from dealgram.actors.bodies import SendAnswer
 from dealgram.actors.body_parts import AmoFile
 from dealgram.gateways.telegram import CLOUD

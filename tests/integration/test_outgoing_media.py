@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from dealgram.actors import texts
-from dealgram.actors.attachment_texts import REASON_FILE_EMPTY, REASON_FILE_GONE
+from dealgram.actors.answering.attachment_texts import REASON_FILE_EMPTY, REASON_FILE_GONE
 from dealgram.gateways.telegram import CLOUD
 from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm import Switches as AmoSwitches

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import trio
 
-from dealgram.actors import reaction_posting
+from dealgram.actors.gestures import reaction_posting
 from dealgram.persistence.records import Employee, upsert
 
 BOTH_FORMS = ["msgid", "message"]

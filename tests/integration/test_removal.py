@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import trio
 
-from dealgram.actors import account_life
-from dealgram.actors.upkeep import Upkeep
+from dealgram.actors.accounts import account_life
+from dealgram.actors.accounts.upkeep import Upkeep
 from dealgram.persistence import accounts
 
 DAY_S = 86_400.0

@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 import trio
 
-from dealgram.actors.account_orders import SetUp, order_entry
+from dealgram.actors.accounts.account_orders import SetUp, order_entry
 from dealgram.actors.asking import AccessToken, ask_account
 from dealgram.gateways.errors import NotFound
 from dealgram.persistence import accounts

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from dealgram.actors import texts, topic_texts
+from dealgram.actors import texts
+from dealgram.actors.groups import topic_texts
 from dealgram.persistence import accounts, links
 from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm import Attachment, Switches

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dealgram.actors import typing_relay
+from dealgram.actors.gestures import typing_relay
 
 
 @pytest.fixture(autouse=True)

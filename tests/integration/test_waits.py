@@ -9,7 +9,8 @@ import re
 import pytest
 import trio
 
-from dealgram.actors import answer_texts, texts
+from dealgram.actors import texts
+from dealgram.actors.answering import answer_texts
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 
 SOON = re.compile(r"Telegram просит подождать до (\d\d:\d\d|\d{1,2} [а-я]+, \d\d:\d\d)\. Сообщение уйдёт само\.")

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from dealgram.actors.choices import AccountSettings
-from dealgram.actors.plan import Policy
+from dealgram.actors.groups.plan import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dealgram.account_adapter import in_order
-from dealgram.actors import connecting, setup_texts
+from dealgram.actors.accounts import connecting, setup_texts
 from dealgram.actors.choices import AccountSettings, read_settings
 from dealgram.actors.services import Services
 from dealgram.cli.account_options import changes_of, setting_options

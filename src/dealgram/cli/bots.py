@@ -10,10 +10,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from dealgram.actors.bot_troubles import sentences
+from dealgram.actors.bots.bot_troubles import sentences
+from dealgram.actors.cards.deal_title import TitleError, check_title
 from dealgram.actors.choices import BotSettings
-from dealgram.actors.deal_title import TitleError, check_title
-from dealgram.actors.invitations import invitation
+from dealgram.actors.groups.invitations import invitation
 from dealgram.cli.context import ID, Desk, Failure, open_desk, run
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts, bots, groups

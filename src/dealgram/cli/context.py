@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from dealgram import logs
-from dealgram.actors.installation import InstallationError
+from dealgram.actors.accounts.installation import InstallationError
 from dealgram.connections import open_database
 from dealgram.gateways.errors import GatewayError
 from dealgram.http.server import ListenError

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dealgram.actors.doctor import Finding, Verdict, examine
-from dealgram.actors.probe import Observed, Probe, ProbeRefusedError, Shown, recommend
+from dealgram.actors.accounts.doctor import Finding, Verdict, examine
+from dealgram.actors.accounts.probe import Observed, Probe, ProbeRefusedError, Shown, recommend
 from dealgram.actors.services import Services
 from dealgram.cli.context import ID, Failure, open_desk, run
 from dealgram.composition import open_services

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from dealgram.actors.account_repair import RepairOrder, repair_entry
+from dealgram.actors.accounts.account_repair import RepairOrder, repair_entry
 from dealgram.cli.context import ID, Failure, open_desk, run
 from dealgram.persistence import accounts
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload

@@ -1,0 +1,1 @@
+"""An amoCRM account: its installation, tokens, contacts and sources, the mending of gaps, its end."""

@@ -1,0 +1,1 @@
+"""Deal cards: conversations and what is posted, changed and noted there."""

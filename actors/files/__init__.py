@@ -1,0 +1,1 @@
+"""Telegram files behind signed links."""

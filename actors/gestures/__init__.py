@@ -1,0 +1,1 @@
+"""Reactions in both directions, and typing."""
