@@ -7,6 +7,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
+# Tests wait for sockets and databases half of their time, so one more than there are cores keeps all of them busy. The
+# longest files (the crash test) come early in the order of names; xdist's own order would leave them to the end.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench clean
 
@@ -18,7 +22,7 @@ run: $(VENV)/.run ## start the service on the embedded database; with no channel
 
 test: lint ## everything that CI runs: lint, then all tests
 	@$(BIN)/python tests/install_browser.py
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check .
