@@ -197,8 +197,18 @@ class Pollers:
         log.warning("another service took the updates of a bot", bot=bot.bot_id, host=host)
         taken = IntakeConflict(f"the bot's updates go to a webhook at {host}", reason=error.reason)
         poller.failed(ActorState.BACKING_OFF, taken, self._wall())
-        await self._note(poller, {bot_troubles.FOREIGN_WEBHOOK: bot_texts.webhook_taken(host)})
-        await self._pause(FOREIGN_WEBHOOK_PAUSE_S)
+        told = bot_texts.webhook_taken(host)
+        if (bot.row.troubles.get(bot_troubles.FOREIGN_WEBHOOK) or {}).get("detail") != told:
+            await self._note(poller, {bot_troubles.FOREIGN_WEBHOOK: told})
+        # Somebody may have taken the bot back since we looked: look once more, with the change in sight.
+        changed = self._changed
+        try:
+            if (await calls.get_webhook_info()).url != info.url:
+                return
+        except GatewayError:
+            pass
+        with trio.move_on_after(FOREIGN_WEBHOOK_PAUSE_S):
+            await changed.wait()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not beyond the next change of the tables: somebody may have set the bot right."""
