@@ -7,7 +7,7 @@ import sys
 import click
 
 from dealgram import __version__
-from dealgram.cli import accounts, bots, deadletters, demo, doctor, employees, links, repair, secrets, serve
+from dealgram.cli import accounts, bots, deadletters, demo, doctor, employees, links, repair, secrets, serve, widget
 from dealgram.cli.context import Failure
 
 
@@ -33,6 +33,7 @@ for command in (
     doctor.doctor,
     deadletters.deadletters,
     secrets.secrets,
+    widget.widget,
 ):
     cli.add_command(command)
 accounts.account.add_command(repair.repair)
