@@ -6,7 +6,7 @@ are only ever added, with defaults. ``kind`` of the outbox row names the class (
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -264,6 +264,9 @@ class Say(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Set on the question for a deal: the answer's message id is noted in this person's dialog."""
 
 
+ToChat = TypeVar("ToChat", SendAnswer, Say)
+
+
 class EditMenu(Body, frozen=True, kw_only=True, omit_defaults=True):
     """Rewrite one of the bot's own menu messages in place."""
 
@@ -365,6 +368,13 @@ BODIES: dict[str, type[Body]] = {
         DropWebhook,
     )
 }
+
+
+def moved(body: ToChat, chat_id: int) -> ToChat:
+    """A row for the group's chat as it is now. In a new chat message ids start anew: there is nothing to answer."""
+    if body.chat_id == chat_id:
+        return body
+    return msgspec.structs.replace(body, chat_id=chat_id, reply_to_message_id=None)
 
 
 def decode(kind: str, body: bytes) -> Body:

@@ -7,12 +7,11 @@ message map, and after a crash the album is gathered anew from what is still pen
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import trio
 
 from dealgram.actors.bodies import SendAnswer, decode
 from dealgram.actors.body_parts import FileType
+from dealgram.actors.latest import Latest
 from dealgram.actors.outbox import OutboxActor
 from dealgram.gateways.amojo import MessageHook
 from dealgram.persistence.entries import Delivery
@@ -37,7 +36,7 @@ class AlbumTexts:
     again, it never loses one."""
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
+        self._texts: Latest[tuple[str, str], tuple[str, str]] = Latest(_REMEMBERED)
 
     def text_of(self, hook: MessageHook) -> str:
         """The text of an answer, empty if an earlier hook of the same album said it."""
@@ -48,8 +47,6 @@ class AlbumTexts:
         key = (hook.conversation.id, content.media_group_id)
         said, by = self._texts.setdefault(key, (text, content.id))
         self._texts.move_to_end(key)
-        if len(self._texts) > _REMEMBERED:
-            self._texts.popitem(last=False)
         return "" if content.media and said == text and by != content.id else text
 
 
@@ -58,14 +55,12 @@ class AlbumRows:
 
     def __init__(self, actor: OutboxActor) -> None:
         self._actor = actor
-        self._apart: OrderedDict[int, None] = OrderedDict()
+        self._apart: Latest[int, None] = Latest(_REMEMBERED * ALBUM_MOST)
 
     def keep_apart(self, deliveries: tuple[Delivery, ...]) -> None:
         """Telegram refused these as an album: each goes on its own. Forgotten with this life, and asked again."""
         for delivery in deliveries:
             self._apart[delivery.id] = None
-        while len(self._apart) > _REMEMBERED * ALBUM_MOST:
-            self._apart.popitem(last=False)
 
     async def gather(self, body: SendAnswer, delivery: Delivery) -> list[tuple[SendAnswer, Delivery]]:
         """The rows that may go out with a row of an album, in the order in which they were written; with it alone, if

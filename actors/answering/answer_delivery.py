@@ -22,7 +22,7 @@ from dealgram.actors.answering.attachment_texts import link_line
 from dealgram.actors.answering.attachments import Attached, AttachmentLostError, Attachments
 from dealgram.actors.answering.once import Once
 from dealgram.actors.answering.refusals import Told
-from dealgram.actors.bodies import ReportStatus, SendAnswer
+from dealgram.actors.bodies import ReportStatus, SendAnswer, moved
 from dealgram.actors.body_parts import AmoFile, Button
 from dealgram.actors.groups.topics import TOPIC_REASONS, TopicGoneError
 from dealgram.actors.names import answer_msgid
@@ -122,7 +122,7 @@ class AnswerDelivery:
             except AttachmentLostError:
                 continue  # its own turn says so
             if attached.album == own.album and size + attached.uploads <= self._services.file_limits.upload:
-                rows[other.id] = _Row(_moved(more, body.chat_id), other, attached)
+                rows[other.id] = _Row(moved(more, body.chat_id), other, attached)
                 size += attached.uploads
         return [rows[other.id] for _, other in gathered if other.id in rows]
 
@@ -155,7 +155,7 @@ class AnswerDelivery:
                 todo.append(report(status, in_background=row.body.background))
             todo += self.imported(row.as_sent, one.message_id, True)
         stored = tuple(self._row(row.body, one.message_id) for row, one in zip(rows, sent, strict=True))
-        return Outcome(rows=stored, todo=tuple(todo), carried=_others(rows))
+        return Outcome(rows=stored, todo=tuple(todo), carried=_ids(rows))
 
     async def _form(self, rows: Sequence[_Row]) -> Form:
         spoken = sorted(rows, key=lambda row: not row.body.text)
@@ -205,13 +205,13 @@ class AnswerDelivery:
 
     def _failed(self, rows: Sequence[_Row], told: Told, error: str | None = None) -> Outcome:
         todo = tuple(tell(row.body, told) for row in rows)
-        return Outcome(error=error or told.text, todo=todo, carried=_others(rows))
+        return Outcome(error=error or told.text, todo=todo, carried=_ids(rows))
 
     def _unknown(self, rows: Sequence[_Row], error: str) -> Outcome:
         todo: list[NewBody] = []
         for row in rows:
             todo += [tell(row.body, refusals.UNKNOWN_OUTCOME), *self.imported(row.as_sent, None, False)]
-        return Outcome(state="unknown", error=error, todo=tuple(todo), carried=_others(rows))
+        return Outcome(state="unknown", error=error, todo=tuple(todo), carried=_ids(rows))
 
     def _row(self, body: SendAnswer, message_id: int) -> Message:
         return Message(
@@ -260,17 +260,10 @@ def _item(row: _Row) -> Item:
     return Item(text=text, name=body.shown_name, file=attached.out, link=link)
 
 
-def _moved(body: SendAnswer, chat_id: int) -> SendAnswer:
-    """A row for the group's chat as it is now: in a new chat message ids start anew."""
-    if body.chat_id == chat_id:
-        return body
-    return msgspec.structs.replace(body, chat_id=chat_id, reply_to_message_id=None)
-
-
 def _answers(body: SendAnswer) -> bool:
     return bool(body.reply_to_message_id or body.answered or body.quoted)
 
 
-def _others(rows: Sequence[_Row]) -> tuple[int, ...]:
-    """All rows but the one whose turn it is; that one is ended by whoever runs the lane."""
+def _ids(rows: Sequence[_Row]) -> tuple[int, ...]:
+    """The rows that went out together; they end together."""
     return tuple(row.delivery.id for row in rows)

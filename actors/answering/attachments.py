@@ -7,7 +7,6 @@ attach it again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -21,6 +20,7 @@ from dealgram.actors.answering.file_kinds import Kind, Sorted, name_in, sort_fil
 from dealgram.actors.answering.known_files import KnownFile, KnownFiles
 from dealgram.actors.answering.media_facts import media_facts
 from dealgram.actors.body_parts import AmoFile
+from dealgram.actors.latest import Latest
 from dealgram.actors.outbox import OutboxActor
 from dealgram.gateways.amojo import FileTooLarge, ForeignFile
 from dealgram.gateways.errors import GatewayError, Refused
@@ -105,7 +105,7 @@ class Attachments:
     def __init__(self, actor: OutboxActor) -> None:
         self._actor = actor
         self._services = actor.services
-        self._tries: OrderedDict[int, int] = OrderedDict()
+        self._tries: Latest[int, int] = Latest(_REMEMBERED)
         self._known = KnownFiles()
 
     async def prepare(self, delivery_id: int, file: AmoFile) -> Attached:
@@ -161,7 +161,5 @@ class Attachments:
         if tries >= TRIES:
             return Attached(source=file, line=link_line(file))
         self._tries[delivery_id] = tries
-        if len(self._tries) > _REMEMBERED:
-            self._tries.popitem(last=False)
         wait_s = getattr(error, "retry_after_s", None) or PAUSE_S * tries
         raise Transient(str(error), retry_after_s=min(wait_s, 60.0)) from error

@@ -39,11 +39,6 @@ class Kind(Enum):
         """What may stand in one album with it: equal and not empty (Bot API: sendMediaGroup)."""
         return _ALBUMS.get(self, "")
 
-    @property
-    def takes_caption(self) -> bool:
-        """A sticker is the only one that does not."""
-        return self is not Kind.STICKER
-
 
 _ALBUMS = {Kind.PHOTO: "seen", Kind.VIDEO: "seen", Kind.DOCUMENT: "files", Kind.AUDIO: "audio"}
 MIMES = {

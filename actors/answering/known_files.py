@@ -7,13 +7,13 @@ known by its bytes, its name and what amoCRM calls it; its address spares even t
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import trio
 
 from dealgram.actors.answering.file_kinds import Kind
 from dealgram.actors.body_parts import AmoFile
+from dealgram.actors.latest import Latest
 
 REMEMBERED = 256
 FRESH_S = 3600.0
@@ -33,8 +33,8 @@ class KnownFiles:
     """The latest files of one bot."""
 
     def __init__(self) -> None:
-        self._by_bytes: OrderedDict[tuple[str, str, str], KnownFile] = OrderedDict()
-        self._by_address: OrderedDict[tuple[str, str, str], tuple[float, KnownFile]] = OrderedDict()
+        self._by_bytes: Latest[tuple[str, str, str], KnownFile] = Latest(REMEMBERED)
+        self._by_address: Latest[tuple[str, str, str], tuple[float, KnownFile]] = Latest(REMEMBERED)
 
     def at(self, file: AmoFile) -> KnownFile | None:
         """The file at an address, if it was fetched a short while ago."""
@@ -51,7 +51,6 @@ class KnownFiles:
     def keep(self, file: AmoFile, digest: str, known: KnownFile) -> None:
         """A file was uploaded."""
         self._by_bytes[digest, file.type, file.name] = known
-        _trim(self._by_bytes)
         self._keep_address(file, known)
 
     def forget(self, file_id: str) -> None:
@@ -63,15 +62,7 @@ class KnownFiles:
 
     def _keep_address(self, file: AmoFile, known: KnownFile) -> None:
         self._by_address[_address(file)] = (trio.current_time() + FRESH_S, known)
-        _trim(self._by_address)
 
 
 def _address(file: AmoFile) -> tuple[str, str, str]:
     return file.url, file.type, file.name
-
-
-def _trim(
-    held: OrderedDict[tuple[str, str, str], KnownFile] | OrderedDict[tuple[str, str, str], tuple[float, KnownFile]],
-) -> None:
-    while len(held) > REMEMBERED:
-        held.popitem(last=False)

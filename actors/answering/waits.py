@@ -12,7 +12,6 @@ A group that becomes a supergroup is another chat to Telegram, which has told it
 from __future__ import annotations
 
 import datetime as dt
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import structlog
@@ -20,6 +19,7 @@ import structlog
 from dealgram.actors.answering import answer_texts
 from dealgram.actors.answering.answers import report
 from dealgram.actors.bodies import ReportStatus, SendAnswer, decode
+from dealgram.actors.latest import Latest
 from dealgram.actors.local_time import moment, zone_of
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor
 from dealgram.gateways.amojo import DeliveryError
@@ -47,7 +47,7 @@ class Waits:
         self._until: dict[int, dt.datetime] = {}
         self._stored: dict[int, dt.datetime] = {}
         self._slow: set[int] = set()
-        self._told: OrderedDict[str, dt.datetime] = OrderedDict()  # amoCRM's id of the answer → until when was told
+        self._told: Latest[str, dt.datetime] = Latest(_REMEMBERED)  # amoCRM's id of the answer → until when was told
 
     async def recall(self, chat_id: int | None = None) -> None:
         """Take up the pauses of earlier lives, of one chat or of all. Call before ``open_outbox``."""
@@ -155,9 +155,6 @@ class Waits:
         if known is not None and (until - known).total_seconds() < AGAIN_S:
             return False
         self._told[body.amo_id] = until
-        self._told.move_to_end(body.amo_id)
-        if len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
         return True
 
     def _status(self, body: SendAnswer, chat_id: int, until: dt.datetime) -> NewBody:

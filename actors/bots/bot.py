@@ -8,7 +8,6 @@ that concern no chat of ours) ends here and is let go.
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict
 from collections.abc import Mapping
 
 from dealgram.actors import texts
@@ -41,6 +40,7 @@ from dealgram.actors.commands import Command, ContactChanged, read_command
 from dealgram.actors.gesture_bodies import FindReacted, ReactInCard, ShowReaction, SpreadReaction
 from dealgram.actors.gestures.reactions import HOOK_SOURCE as REACTION_SOURCE
 from dealgram.actors.gestures.reactions import Reactions
+from dealgram.actors.latest import Latest
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid
 from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
 from dealgram.actors.reading.incoming import read_message
@@ -78,7 +78,7 @@ class BotActor(OutboxActor):
         self._words: PrivateWords
         self._answers: PrivateAnswers
         self._reactions: Reactions
-        self._persons: OrderedDict[int, Person] = OrderedDict()
+        self._persons: Latest[int, Person] = Latest(REMEMBERED_PERSONS)
 
     async def activate(self) -> None:
         with self.context.dependency("database"):
@@ -245,9 +245,6 @@ class BotActor(OutboxActor):
 
     def _keep(self, person: Person) -> tuple[Row, ...]:
         self._persons[person.user_id] = person
-        self._persons.move_to_end(person.user_id)
-        if len(self._persons) > REMEMBERED_PERSONS:
-            self._persons.popitem(last=False)
         return (person,)
 
     def _bot(self) -> BotInfo:

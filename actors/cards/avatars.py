@@ -7,7 +7,6 @@ sake the others are left out for a while. Many people show bots no picture at al
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import structlog
 import trio
 
 from dealgram.actors.files.media_links import MediaLink, MediaLinks
+from dealgram.actors.latest import Latest
 from dealgram.actors.registry import BotInfo
 from dealgram.gateways.errors import GatewayError, Refused
 from dealgram.gateways.telegram import BotCalls, TelegramGateway
@@ -42,7 +42,7 @@ class Avatars:
     def __init__(self, telegram: TelegramGateway, links: MediaLinks) -> None:
         self._telegram = telegram
         self._links = links
-        self._found: OrderedDict[tuple[int, int], _Found] = OrderedDict()
+        self._found: Latest[tuple[int, int], _Found] = Latest(_REMEMBERED)
         self._paused: dict[int, float] = {}
 
     async def of_person(self, bot: BotInfo, user_id: int) -> str | None:
@@ -82,9 +82,6 @@ class Avatars:
             link = MediaLink(account_id=bot.account_id, bot_id=bot.bot_id, file_id=file_id, content_type="image/jpeg")
             url = self._links.url(link)
         self._found[bot.bot_id, key] = _Found(url, now + GOOD_FOR_S)
-        self._found.move_to_end((bot.bot_id, key))
-        if len(self._found) > _REMEMBERED:
-            self._found.popitem(last=False)
         return url
 
 

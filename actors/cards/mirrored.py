@@ -7,7 +7,6 @@ contract §7); one whose size nobody knows, since it never was fetched, is a lin
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from dealgram.actors.answering.attachment_texts import link_line
@@ -15,6 +14,7 @@ from dealgram.actors.answering.file_kinds import name_in
 from dealgram.actors.bodies import MirrorAnswer, SendAnswer
 from dealgram.actors.body_parts import AmoFile
 from dealgram.actors.cards.contents import Way
+from dealgram.actors.latest import Latest
 from dealgram.actors.names import GroupConversation, mirror_msgid
 from dealgram.gateways import amojo
 
@@ -26,15 +26,13 @@ class QuotedAlbums:
     last few only: forgetting shows the line again."""
 
     def __init__(self) -> None:
-        self._first: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._first: Latest[tuple[str, str], str] = Latest(_REMEMBERED)
 
     def line_of(self, body: SendAnswer) -> str:
         """What an answer answers in words; empty if another file of its album says it."""
         if not body.album or not body.quoted:
             return body.quoted
         first = self._first.setdefault((body.conversation, body.album), body.amo_id)
-        if len(self._first) > _REMEMBERED:
-            self._first.popitem(last=False)
         return body.quoted if first == body.amo_id else ""
 
 

@@ -9,7 +9,6 @@ on.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +17,7 @@ import trio
 
 from dealgram.actors.files.media_links import BadLinkError, MediaLink, MediaLinks
 from dealgram.actors.files.media_slots import BusyError, MediaSlot, MediaSlots, SlottedDownload
+from dealgram.actors.latest import Latest
 from dealgram.actors.registry import BotInfo, Registry
 from dealgram.gateways.errors import GatewayError, NotFound, Refused
 from dealgram.gateways.telegram import Download, FileLimits, TelegramFiles, TelegramGateway
@@ -71,7 +71,7 @@ class MediaFiles:
         self._limits = limits
         self._now_s = now_s
         self._slots = slots or MediaSlots()
-        self._places: OrderedDict[tuple[int, str], _Place] = OrderedDict()
+        self._places: Latest[tuple[int, str], _Place] = Latest(_REMEMBERED)
 
     async def find(self, name: str) -> FoundFile:
         """What a signed name opens, as far as that is known without its bytes.
@@ -161,9 +161,6 @@ class MediaFiles:
             raise MediaRefusedError("gone")
         place = _Place(file.file_path, file.file_size, trio.current_time() + PATH_GOOD_FOR_S)
         self._places[key] = place
-        self._places.move_to_end(key)
-        if len(self._places) > _REMEMBERED:
-            self._places.popitem(last=False)
         return place
 
     def _forget(self, link: MediaLink) -> None:

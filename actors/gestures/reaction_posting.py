@@ -9,7 +9,7 @@ whom it does not let react, becomes a line, once.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Protocol
 
 import structlog
@@ -18,6 +18,7 @@ from dealgram.actors.body_parts import Author
 from dealgram.actors.gesture_bodies import ReactInCard, SpreadReaction
 from dealgram.actors.gestures import gesture_texts
 from dealgram.actors.gestures.reaction_emoji import for_amocrm
+from dealgram.actors.latest import Latest
 from dealgram.actors.names import manager_id
 from dealgram.actors.outbox import DONE, NewBody, OutboxActor, Outcome
 from dealgram.actors.services import Services
@@ -108,7 +109,7 @@ class ReactionPosting:
         self._account_id = actor.account_id
         self._bot_id = bot_id
         self._scope = scope
-        self._custom: OrderedDict[str, str] = OrderedDict()
+        self._custom: Latest[str, str] = Latest(_CUSTOM_REMEMBERED)
         # In whose name we reacted lately: amoCRM promises nowhere that it tells us nothing of it (amoCRM contract §22).
         self._sent: deque[tuple[float, tuple[str, str, str, str | None]]] = deque(maxlen=_ECHOES_REMEMBERED)
 
@@ -269,6 +270,4 @@ class ReactionPosting:
             log.info("what a custom emoji stands for could not be asked", error=str(error))
             return ""
         self._custom[custom_id] = base
-        if len(self._custom) > _CUSTOM_REMEMBERED:
-            self._custom.popitem(last=False)
         return base

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 import trio
@@ -21,6 +20,7 @@ import trio
 from dealgram.actors.groups.group_edits import is_served
 from dealgram.actors.groups.group_state import GroupState
 from dealgram.actors.groups.topic_answers import answer_thread
+from dealgram.actors.latest import Latest
 from dealgram.actors.names import GroupConversation, PrivateConversation, parse_conversation
 from dealgram.actors.services import Services
 from dealgram.gateways.amojo import TypingHook
@@ -38,8 +38,6 @@ WORKERS = 4
 DEADLINE_S = 5.0
 
 _REMEMBERED = 4096
-
-K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,8 @@ class TypingRelay:
         self._services = services
         self._queues: OrderedDict[int, deque[_Typing]] = OrderedDict()
         self._busy: set[int] = set()
-        self._sent: OrderedDict[tuple[_Chat, int | None], float] = OrderedDict()
-        self._quiet_until: OrderedDict[_Chat, float] = OrderedDict()
+        self._sent: Latest[tuple[_Chat, int | None], float] = Latest(_REMEMBERED)
+        self._quiet_until: Latest[_Chat, float] = Latest(_REMEMBERED)
         self._more = trio.Event()
 
     def offer(self, account_id: int, hook: TypingHook) -> None:
@@ -135,12 +133,12 @@ class TypingRelay:
         key, now = (chat, thread), trio.current_time()
         if now - self._sent.get(key, -EVERY_S) < EVERY_S:
             return
-        _keep(self._sent, key, now)
+        self._sent[key] = now
         try:
             await self._services.telegram.bot(bot.token).send_chat_action(chat.chat_id, "typing", thread)
         except GatewayError as error:
             if wait_s := getattr(error, "retry_after_s", None):
-                _keep(self._quiet_until, chat, now + wait_s)
+                self._quiet_until[chat] = now + wait_s
             raise
 
     def _may_speak(self, chat: _Chat) -> bool:
@@ -164,11 +162,3 @@ class TypingRelay:
         if not is_served(state, parsed):
             return None, None
         return _Chat(group.bot_id, group.chat_id), await answer_thread(self._services, state, parsed)
-
-
-def _keep(remembered: OrderedDict[K, float], key: K, value: float) -> None:
-    """Note a time; of too many the oldest is forgotten."""
-    remembered[key] = value
-    remembered.move_to_end(key)
-    if len(remembered) > _REMEMBERED:
-        remembered.popitem(last=False)

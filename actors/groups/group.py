@@ -9,9 +9,7 @@ changes.
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
 
-import msgspec
 import structlog
 
 from dealgram.actors import texts
@@ -38,6 +36,7 @@ from dealgram.actors.bodies import (
     ReviewDeal,
     Say,
     SendAnswer,
+    moved,
 )
 from dealgram.actors.body_parts import Author, Body
 from dealgram.actors.cards.contact_changes import close_conversations
@@ -108,8 +107,6 @@ from dealgram.persistence.tables import Row
 from dealgram.runtime import Failure, Permanent, Transient
 
 log = structlog.get_logger(__name__)
-
-_ToChat = TypeVar("_ToChat", SendAnswer, Say)
 
 
 class GroupActor(OutboxActor):
@@ -301,9 +298,9 @@ class GroupActor(OutboxActor):
             case ReportStatus():
                 return await deliver_report(self.services, self.account_id, body, delivery)
             case SendAnswer():
-                return await self._answers.send(_moved(body, chat_id), delivery)
+                return await self._answers.send(moved(body, chat_id), delivery)
             case Say():
-                return await self._say(_moved(body, chat_id), delivery)
+                return await self._say(moved(body, chat_id), delivery)
             case EditMenu() | EditButtons() if body.chat_id != chat_id:
                 return DONE  # it stayed behind in the old chat, where nobody can press it any more
             case EditMenu():
@@ -400,13 +397,6 @@ class GroupActor(OutboxActor):
 
     def _opening(self, key: str, author: Author | None = None) -> Opening:
         return group_opening(key, author, state=self._state, deals=self._deals, bot=self._bot())
-
-
-def _moved(body: _ToChat, chat_id: int) -> _ToChat:
-    """A row for the group's chat as it is now. In a new chat message ids start anew: there is nothing to answer."""
-    if body.chat_id == chat_id:
-        return body
-    return msgspec.structs.replace(body, chat_id=chat_id, reply_to_message_id=None)
 
 
 def _handed_on(entry: InboxEntry, heir: int) -> Decision:

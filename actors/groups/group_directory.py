@@ -7,8 +7,7 @@ and when the truth comes out the stranger is merged into the group that it alway
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
+from dealgram.actors.latest import Latest
 from dealgram.gateways.telegram import Chat
 from dealgram.persistence import groups
 from dealgram.persistence.database import Database
@@ -24,7 +23,7 @@ class GroupDirectory:
     def __init__(self, db: Database, journal: Journal) -> None:
         self._db = db
         self._journal = journal
-        self._groups: OrderedDict[tuple[int, int, int], int] = OrderedDict()
+        self._groups: Latest[tuple[int, int, int], int] = Latest(REMEMBERED_GROUPS)
         self._heirs: dict[int, int] = {}
 
     async def group_of(self, account_id: int, bot_id: int, chat: Chat) -> int:
@@ -73,6 +72,4 @@ class GroupDirectory:
 
     def _remember(self, key: tuple[int, int, int], group_id: int) -> int:
         self._groups[key] = group_id
-        if len(self._groups) > REMEMBERED_GROUPS:
-            self._groups.popitem(last=False)
         return group_id

@@ -6,8 +6,7 @@ Works for one actor; what it forgot, say over a restart, is read from the messag
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
+from dealgram.actors.latest import Latest
 from dealgram.actors.reading.incoming import Incoming, within_album
 from dealgram.persistence import originals
 from dealgram.persistence.database import Database
@@ -22,7 +21,7 @@ class AlbumHeads:
         self._db = db
         self._account_id = account_id
         self._bot_id = bot_id
-        self._heads: OrderedDict[tuple[int, str], int] = OrderedDict()
+        self._heads: Latest[tuple[int, str], int] = Latest(_REMEMBERED)
 
     async def placed(self, incoming: Incoming) -> Incoming:
         """The message, marked if another of its album stands before it.
@@ -39,6 +38,4 @@ class AlbumHeads:
                 self._db, self._account_id, self._bot_id, incoming.chat_id, incoming.album, incoming.message_id
             )
             head = self._heads[key] = incoming.message_id if head is None else head
-            if len(self._heads) > _REMEMBERED:
-                self._heads.popitem(last=False)
         return incoming if incoming.message_id <= head else within_album(incoming)

@@ -4,7 +4,7 @@ Owns as what each kind is shown, under which name and type. Everything else of a
 stand also where the thing itself cannot be shown, and are part of what is made here.
 
 A sticker is shown as a picture: as it is if it stands still (WebP, which browsers show), else by its thumbnail
-(docs/decisions/0013). An animation is a video without sound; a real GIF is a picture.
+(docs/decisions/0012). An animation is a video without sound; a real GIF is a picture.
 """
 
 from __future__ import annotations
