@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Node modules for the sandbox's amoCRM shell and the archive's checker; what cannot be had is said in one line.
+NODE_MODULES := $(BIN)/python tools/node_modules.py
 PIP    := PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
 # Tests wait for sockets and databases half of their time, so one more than there are cores keeps all of them busy. The
@@ -18,10 +20,12 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## start the service on the embedded database; with no channel configured, the sandbox too
+	@$(NODE_MODULES) || true
 	@exec $(BIN)/dealgram serve
 
 test: lint ## everything that CI runs: lint, then all tests
 	@$(BIN)/python tests/install_browser.py
+	@$(NODE_MODULES) || true
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## style, types, layers
@@ -36,7 +40,7 @@ bench: $(VENV)/.dev ## measure; prints JSON (see docs/benchmarks.md)
 	@$(BIN)/python benchmarks/burst.py
 
 clean: ## remove the virtual environment, caches and build output; never the data
-	rm -rf $(VENV) build dist test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules build dist test-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are older than pyproject.toml when its dependencies may have changed.
