@@ -74,6 +74,35 @@ class Installation(Row):
     updated_at: datetime | None = None
 
 
+@stored("registrations", key=("registration_key",), created_at=CREATED, updated_at=TOUCHED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration(Row):
+    """Who registered the widget (see `registrations`); ``account_id`` is 0 while the account is not known.
+
+    ``host`` is the base URL of the account, ``claimed_account`` the id that the widget named, ``phone`` digits only,
+    ``consented_at`` when consent was given, ``status`` whether the widget is switched on. ``revision`` counts changes;
+    ``forward_state`` is what became of passing the latest on to the seller (``none``: there was nobody to pass it to).
+    """
+
+    registration_key: str
+    account_id: int = 0
+    host: str
+    subdomain: str = ""
+    claimed_account: int | None = None
+    client_name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    consented_at: datetime | None = None
+    status: Literal["Y", "N"] = "Y"
+    client_uuid: str = ""
+    widget_name: str = ""
+    enum_id: str = ""
+    is_verified: bool = False
+    revision: int = 1
+    forward_state: Literal["none", "pending", "done", "failed"] = "none"
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
 @stored("setup_steps", key=("account_id", "step"), updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupStep(Row):

@@ -18,6 +18,8 @@ DEDUPE_WINDOW_S = 2 * DAY_S
 MESSAGES_KEEP_S = 400 * DAY_S
 DEAD_LETTERS_KEEP_S = 30 * DAY_S
 INSTALLATIONS_KEEP_S = 90 * DAY_S
+STRANGERS_KEEP_S = 30 * DAY_S
+"""Registrations of accounts that never were connected: names and phones of people who did not become customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Purged:
     originals: int = 0
     reactions: int = 0
     pauses: int = 0
+    registrations: int = 0
 
 
 async def purge(
@@ -62,6 +65,14 @@ async def purge(
         originals=await _delete(db, "originals", "created_at", messages_keep_s, batch),
         reactions=await _delete(db, "reactions", "updated_at", messages_keep_s, batch),
         pauses=await _delete(db, "pauses", "until", DAY_S, batch),
+        registrations=await _delete(
+            db,
+            "registrations",
+            "updated_at",
+            STRANGERS_KEEP_S,
+            batch,
+            " AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account_id = t.account_id)",
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dealgram.persistence import account_purge, records
-from dealgram.persistence.records import Account, Contact, Installation, Link, Message, SetupStep, User
+from dealgram.persistence.records import Account, Contact, Installation, Link, Message, Registration, SetupStep, User
 
 GRACE_S = 30 * 86_400.0
 
@@ -16,6 +16,7 @@ async def fill(db, account_id: int) -> None:
         SetupStep(account_id=account_id, step="users"),
         Link(group_id=account_id, deal_id=1, account_id=account_id),
         Installation(install_key=f"k{account_id}", host="h", installed_id=account_id),
+        Registration(registration_key=f"account:{account_id}", account_id=account_id, host="h", phone="79990000000"),
         *(Contact(account_id=account_id, user_id=number, contact_id=number) for number in range(25)),
         *(Message(account_id=account_id, conversation_id="c", msgid=str(n), bot_id=1) for n in range(25)),
     )

@@ -42,13 +42,14 @@ from dealgram.persistence import (
     persons,
     reactions,
     records,
+    registrations,
     repairs,
     setup_steps,
     shard_of,
     topics,
     users,
 )
-from dealgram.persistence.records import Original, Pause, Reaction, Repair, Topic, TopicPerson
+from dealgram.persistence.records import Original, Pause, Reaction, Registration, Repair, Topic, TopicPerson
 from dealgram.persistence.tables import Clock
 
 ROWS: list[Row] = [
@@ -82,6 +83,22 @@ ROWS: list[Row] = [
     TopicPerson(group_id=4, thread_id=9, user_id=6, account_id=1),
     Reaction(account_id=1, bot_id=3, chat_id=-100, message_id=8, manager="u", emoji="👍", at_s=7, entry_id=5),
     Pause(account_id=1, bot_id=3, chat_id=-100, until=datetime(2100, 1, 1, tzinfo=UTC)),
+    Registration(
+        registration_key="account:1",
+        account_id=1,
+        host="https://a.amocrm.ru",
+        subdomain="a",
+        claimed_account=1,
+        client_name="Анна",
+        phone="79990000000",
+        consented_at=datetime(2026, 1, 1, tzinfo=UTC),
+        client_uuid="u",
+        widget_name="w",
+        enum_id="7",
+        is_verified=True,
+        revision=2,
+        forward_state="pending",
+    ),
 ]
 
 
@@ -123,6 +140,8 @@ async def read(db, row):
             return (await topics.people(db, 1, 4))[0]
         case Reaction():
             return (await reactions.for_message(db, 1, 3, -100, 8))[0]
+        case Registration():
+            return await registrations.get(db, "account:1")
         case Pause():
             return (await pauses.of_bot(db, 1, 3))[0]
     return None
