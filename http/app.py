@@ -9,6 +9,7 @@ from __future__ import annotations
 from quart_trio import QuartTrio
 
 from dealgram.http import accounts, amojo_hook, crm_hook, errors, health, media, metrics, oauth, telegram_hook
+from dealgram.http.api.application import mount
 from dealgram.http.closing import Exchange
 from dealgram.http.hooks import BODY_LIMIT
 from dealgram.http.ports import HttpServices
@@ -29,13 +30,16 @@ def create_app(services: HttpServices) -> Application:
     app.url_map.merge_slashes = False
     figures = metrics.RequestFigures()
     figures.watch(app)
-    errors.register(app)
+    api = mount(services.widget_api, trusted_proxies=services.trusted_proxies) if services.widget_api else None
+    errors.register(app, refusal=api.refusal if api is not None else None)
     app.register_blueprint(telegram_hook.routes(services, figures))
     app.register_blueprint(amojo_hook.routes(services, figures))
     app.register_blueprint(crm_hook.routes(services, figures))
     if services.media is not None:
         app.register_blueprint(media.routes(services.media))
     app.register_blueprint(oauth.routes(services, figures))
+    if api is not None:
+        app.register_blueprint(api.blueprint)
     app.register_blueprint(health.routes(services))
     app.register_blueprint(accounts.routes(services))
     app.register_blueprint(metrics.routes(services, figures))

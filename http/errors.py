@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Mapping
 
 import orjson
 from quart import Response, request
@@ -83,8 +84,15 @@ def route_template() -> str:
     return "unmatched" if request.url_rule is None else str(request.url_rule.rule)
 
 
-def register(app: QuartTrio) -> None:
+Refusal = Callable[[str, int, Mapping[str, str]], Response | None]
+"""Answers a path with a status and headers where another shape is spoken; None for all other paths."""
+
+
+def register(app: QuartTrio, *, refusal: Refusal | None = None) -> None:
     """Answer every error of this application in the one shape, and nothing that a browser may take for a page."""
+
+    def elsewhere(status: int, headers: Mapping[str, str]) -> Response | None:
+        return refusal(request.path, status, headers) if refusal is not None else None
 
     @app.after_request
     async def _not_to_be_guessed_at(response: Response) -> Response:
@@ -100,15 +108,20 @@ def register(app: QuartTrio) -> None:
     @app.errorhandler(HTTPException)
     async def _framework(error: HTTPException) -> Response:
         status = error.code or 500
+        headers = {
+            name: value
+            for name, value in error.get_headers()
+            if name.lower() in ("allow", "retry-after", "www-authenticate")
+        }
+        if (response := elsewhere(status, headers)) is not None:
+            return response
         response = error_response(
             status, _CODES.get(status, "error"), _MESSAGES.get(status, f"The request was refused: {error.name}.")
         )
-        for name, value in error.get_headers():
-            if name.lower() in ("allow", "retry-after", "www-authenticate"):
-                response.headers[name] = value
+        response.headers.update(headers)
         return response
 
     @app.errorhandler(Exception)
     async def _unexpected(error: Exception) -> Response:
         _log.error("request failed: %s %s", request.method, route_template(), exc_info=error)
-        return error_response(500, _CODES[500], _MESSAGES[500])
+        return elsewhere(500, {}) or error_response(500, _CODES[500], _MESSAGES[500])

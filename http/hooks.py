@@ -21,6 +21,7 @@ from hypercorn.typing import (
     ASGISendCallable,
     ASGISendEvent,
     HTTPRequestEvent,
+    HTTPScope,
 )
 from quart import request
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -43,14 +44,20 @@ _LINGER_S = 5.0
 _DURABLE_PATHS = ("/oauth/", "/telegram/", "/amojo/", "/amocrm/hooks/")
 
 
+def _is_durable(scope: HTTPScope) -> bool:
+    """Hooks, and what is changed through the API; who only reads may go."""
+    path: str = scope["path"]
+    return path.startswith(_DURABLE_PATHS) or (path.startswith("/api/v1/") and scope["method"] not in ("GET", "HEAD"))
+
+
 class HookConnection(TrioASGIHTTPConnection):
-    """A request of a hook outlives its client once its body is complete; all other requests end with the client.
+    """A request that changes something outlives its client once its body is complete; all others end with the client.
 
     Works on the ASGI messages alone, so that it does not depend on how Quart keeps a body.
     """
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        exchange = _Exchange(receive, send, durable=self.scope["path"].startswith(_DURABLE_PATHS))
+        exchange = _Exchange(receive, send, durable=_is_durable(self.scope))
         await super().__call__(exchange.receive, exchange.send)
 
 

@@ -22,6 +22,7 @@ from dealgram.runtime import LoopLag, SystemSnapshot
 
 if TYPE_CHECKING:
     from dealgram.http.account_ports import AccountPorts
+    from dealgram.http.api.ports import WidgetApi
     from dealgram.http.seals import Seals
 
 
@@ -150,6 +151,7 @@ class HttpServices:
     accounts: AccountPorts
     seals: Seals  # for what goes through a browser and comes back
     media: MediaSource | None = None  # without it there is no /media
+    widget_api: WidgetApi | None = None  # without it there is no /api/v1
     ops_token: str | None = None  # guards /health/actors and /metrics
     trusted_proxies: int = 0  # how many of our own stand in front, so many X-Forwarded-For are believed
     commit_deadline_s: float = 10.0  # longest wait of a hook for its commit, also past a hung-up sender
