@@ -52,9 +52,9 @@ class WidgetConfig:
     pay_url: str = f"https://{PLACEHOLDER_HOST}/pay"
     privacy_url: str = f"https://{PLACEHOLDER_HOST}/privacy"
     manual_url: str = f"https://{PLACEHOLDER_HOST}/manual"
-    price: str = "от 0 ₽ в месяц за аккаунт"
+    price: str = "От 0 ₽ в месяц за аккаунт"
     locales: tuple[str, ...] = _LOCALES
-    english: Mapping[str, str] = field(default_factory=dict)
+    english: Mapping[str, str] = field(default_factory=lambda: {"price": "From $0 a month for an account"})
     """JSON names (``priceUrl``) to the values that English texts take instead."""
 
     def __post_init__(self) -> None:
@@ -79,8 +79,19 @@ class WidgetConfig:
             wanted: type = {"locales": list, "english": dict}.get(name, str)
             if not isinstance(value, wanted):
                 raise WidgetConfigError(f"{name}: expected {'text' if wanted is str else wanted.__name__}")
-            arguments[known[name]] = tuple(value) if name == "locales" else value
+            arguments[known[name]] = tuple(document[name]) if name == "locales" else value
         return cls(**arguments)
+
+    def placeholders(self) -> list[str]:
+        """Values that still are the defaults or hold the placeholder's host; a release has none."""
+        defaults = type(self)()
+        return [
+            f"{prefix}{name}"
+            for locale, prefix in (("ru", ""), ("en", "english."))
+            if locale in self.locales
+            for name, value in self.values(locale).items()
+            if PLACEHOLDER_HOST in value or (value == defaults.values(locale)[name] and name != "widgetName")
+        ]
 
     def values(self, locale: str = "ru") -> dict[str, str]:
         """The text values by JSON name, as a locale sees them."""
@@ -96,13 +107,15 @@ class WidgetConfig:
     def with_values(self, values: Mapping[str, str]) -> Self:
         """A copy with some text values, by JSON name, replaced.
 
-        Raises WidgetConfigError: a name is unknown.
+        Raises:
+            WidgetConfigError: a name is unknown.
         """
         known = {_json_name(item.name): item.name for item in fields(self)}
         for name in values:
             if name not in self.values():
                 raise WidgetConfigError(f"{name}: there is no such value; known: {', '.join(self.values())}")
-        return replace(self, **{known[name]: value for name, value in values.items()})
+        changes: dict[str, Any] = {known[name]: value for name, value in values.items()}
+        return replace(self, **changes)
 
 
 def source_folder() -> Path | None:

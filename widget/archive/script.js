@@ -9,7 +9,7 @@ define([
 ], function ($, SettingsModal, Page) {
   'use strict';
 
-  /* The stylesheet is added once, whichever area comes first, and stays: other widgets do the same. */
+  /* Once for all areas; it stays when an area is left, since the next one needs it again. */
   function addStyle(self) {
     const href = self.params.path + '/style.css?v=' + self.get_version();
 
@@ -18,7 +18,7 @@ define([
     }
   }
 
-  /* amoCRM gives the advanced page a place of ours inside its list page; older pages have the list page only. */
+  /* amoCRM gives a widget a place of its own inside the list page; where it does not, the list page is the place. */
   function pageHolder(code) {
     const $area = $('#work-area-' + code);
 
@@ -27,6 +27,13 @@ define([
 
   return function () {
     const self = this;
+    let modal = null;
+
+    /* Texts and parameters are complete only when the first callback runs. */
+    function settingsModal() {
+      modal = modal || SettingsModal(self);
+      return modal;
+    }
 
     self.callbacks = {
       render: function () {
@@ -43,12 +50,13 @@ define([
       },
 
       settings: function ($body) {
-        SettingsModal.open(self, $body);
+        settingsModal().open($body);
         return true;
       },
 
-      onSave: function () {
-        return true;
+      /* amoCRM asks before it keeps the fields and when the widget is disabled. */
+      onSave: function (event) {
+        return settingsModal().save(event);
       },
 
       advancedSettings: function () {
@@ -60,7 +68,9 @@ define([
       },
 
       destroy: function () {
-        SettingsModal.close();
+        if (modal) {
+          modal.close();
+        }
         Page.close();
         return true;
       }

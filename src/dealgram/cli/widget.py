@@ -8,14 +8,7 @@ from pathlib import Path
 import click
 
 from dealgram.cli.context import Failure
-from dealgram.widget_archive import (
-    PLACEHOLDER_HOST,
-    WidgetConfig,
-    WidgetConfigError,
-    build,
-    config_module,
-    manifest_version,
-)
+from dealgram.widget_archive import WidgetConfig, WidgetConfigError, build, manifest_version
 
 
 @click.group()
@@ -38,8 +31,8 @@ def build_command(
         archive = build(config)
     except (WidgetConfigError, FileNotFoundError) as error:
         raise Failure(str(error)) from None
-    if release and PLACEHOLDER_HOST in config_module(config):
-        raise Failure(f"a release needs its own addresses; {PLACEHOLDER_HOST} is still in the configuration")
+    if release and (left := config.placeholders()):
+        raise Failure(f"a release needs values of its own for {', '.join(left)}")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(archive)
     click.echo(f"{out}: version {manifest_version(archive)}, {len(archive)} bytes")
