@@ -6,6 +6,7 @@ are hints, at every sweep. Intake and actors ask it synchronously; a secret leav
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,14 +14,19 @@ import structlog
 import trio
 
 from dealgram.actors.choices import AccountSettings, BotSettings, read_settings
+from dealgram.actors.subscriptions.state import Subscription
 from dealgram.persistence import accounts as account_rows
 from dealgram.persistence import bots as bot_rows
 from dealgram.persistence import employees as employee_rows
+from dealgram.persistence import subscriptions as subscription_rows
 from dealgram.persistence.database import Database
 from dealgram.persistence.records import Account, Bot
 from dealgram.persistence.secret_box import SecretBox, SecretError
 
 log = structlog.get_logger(__name__)
+
+_NEVER_MET = Subscription(trial_until=dt.datetime(9999, 1, 1, tzinfo=dt.UTC))
+"""Of an account without a row: the upkeep begins its trial within a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,7 @@ class AccountInfo:
 
     row: Account
     settings: AccountSettings
+    subscription: Subscription = _NEVER_MET
 
     @property
     def account_id(self) -> int:
@@ -38,6 +45,15 @@ class AccountInfo:
     def is_usable(self) -> bool:
         """Authorised, connected, and without a trouble at amoCRM as far as is known."""
         return self.row.status == "active" and bool(self.scope_id) and self.row.trouble is None
+
+    @property
+    def has_subscription(self) -> bool:
+        """Whether its trial ever began."""
+        return self.subscription is not _NEVER_MET
+
+    def is_lapsed(self, now: dt.datetime) -> bool:
+        """Whether nobody has paid for the time that it is: nothing goes to its amoCRM or comes from there."""
+        return self.subscription.is_lapsed(now)
 
     @property
     def scope_id(self) -> str:
@@ -105,7 +121,7 @@ class Registry:
         self._refreshing = trio.Lock()
 
     async def refresh(self) -> None:
-        """Read both tables anew and tell the listeners if anything is different.
+        """Read the tables anew and tell the listeners if anything is different.
 
         Raises:
             DatabaseUnavailable: nothing was read; the copy stays as it was.
@@ -116,11 +132,12 @@ class Registry:
 
     async def _refresh(self) -> None:
         account_list = await account_rows.all_accounts(self._db)
+        paid = {row.account_id: Subscription.of(row) for row in await subscription_rows.everyone(self._db)}
         bot_list = await bot_rows.all_active(self._db)
         employees: dict[int, dict[int, int]] = {}
         for employee in await employee_rows.everyone(self._db):
             employees.setdefault(employee.account_id, {})[employee.user_id] = employee.amo_user_id
-        found = {row.account_id: self._account(row) for row in account_list}
+        found = {row.account_id: self._account(row, paid.get(row.account_id)) for row in account_list}
         bots = {bot.bot_id: bot for row in bot_list if (bot := self._bot(row)) is not None}
         changed = found != self._accounts or bots != self._bots
         self._accounts, self._bots, self._employees = found, bots, employees
@@ -171,8 +188,9 @@ class Registry:
     def bots(self) -> tuple[BotInfo, ...]:
         return tuple(self._bots.values())
 
-    def _account(self, row: Account) -> AccountInfo:
-        return AccountInfo(row=row, settings=read_settings(row.settings, AccountSettings))
+    def _account(self, row: Account, subscription: Subscription | None) -> AccountInfo:
+        settings = read_settings(row.settings, AccountSettings)
+        return AccountInfo(row=row, settings=settings, subscription=subscription or _NEVER_MET)
 
     def _bot(self, row: Bot) -> BotInfo | None:
         try:

@@ -25,6 +25,7 @@ from dealgram.persistence import (
     records,
     retention,
     setup_steps,
+    subscriptions,
     users,
 )
 from dealgram.persistence.database import Database
@@ -108,5 +109,6 @@ __all__ = [
     "rotate_all",
     "setup_steps",
     "shard_of",
+    "subscriptions",
     "users",
 ]

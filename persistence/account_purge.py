@@ -1,8 +1,9 @@
 """Forgetting an account that was uninstalled long ago: everything of it, in every table, and nothing of anybody else.
 
-Which tables those are is asked of the database, so that a new table cannot be left out. The account's own row goes
-last: it holds when the account was uninstalled, so a purge that is cut short is continued by the next. Each batch looks
-again whether the account still is uninstalled, for an administrator may install it anew meanwhile.
+Which tables those are is asked of the database, so that a new table cannot be left out. Kept is the paid life alone
+(`subscriptions`), so that a new installation begins no second trial. The account's own row goes last: it holds when
+the account was uninstalled, so a purge that is cut short is continued by the next. Each batch looks again whether the
+account still is uninstalled, for an administrator may install it anew meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dealgram.persistence.database import Database
 from dealgram.runtime import Address
 
 _ACCOUNTS = "accounts"
+_KEPT = ("subscriptions", "subscription_changes", "subscription_notes")
 _STILL_DUE = (
     "EXISTS (SELECT FROM accounts AS a WHERE a.account_id = $1 AND a.status = 'uninstalled'"
     " AND a.uninstalled_at < now() - make_interval(secs => $2))"
@@ -58,12 +60,12 @@ async def forget(db: Database, account_id: int, *, grace_s: float, batch: int = 
 
 
 async def _tables(db: Database) -> list[str]:
-    """Every table whose rows belong to accounts, except that of the accounts themselves."""
+    """Every table whose rows belong to accounts, except that of the accounts themselves and those that outlive them."""
     records = await db.fetch(
         "SELECT c.relname AS name FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid"
         " WHERE a.attname = 'account_id' AND NOT a.attisdropped AND c.relkind IN ('r', 'p')"
-        " AND c.relnamespace = current_schema()::regnamespace AND c.relname <> $1 ORDER BY c.relname",
-        _ACCOUNTS,
+        " AND c.relnamespace = current_schema()::regnamespace AND c.relname <> ALL($1) ORDER BY c.relname",
+        [_ACCOUNTS, *_KEPT],
     )
     return [record["name"] for record in records]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dealgram.persistence import account_purge, records
+import datetime as dt
+
+from dealgram.persistence import account_purge, records, subscriptions
 from dealgram.persistence.records import Account, Contact, Installation, Link, Message, Registration, SetupStep, User
 
 GRACE_S = 30 * 86_400.0
@@ -32,6 +34,7 @@ async def left(db, account_id: int) -> int:
     total = 0
     for name in await db.fetch(
         "SELECT table_name FROM information_schema.columns WHERE column_name = 'account_id' AND table_schema = 'public'"
+        " AND table_name NOT LIKE 'subscription%'"
     ):
         total += await db.fetchval(f"SELECT count(*) FROM {name[0]} WHERE account_id = $1", account_id)
     return total + await db.fetchval("SELECT count(*) FROM installations WHERE installed_id = $1", account_id)
@@ -75,3 +78,16 @@ async def test_a_purge_that_was_cut_short_is_continued(db):
     await db.execute("DELETE FROM contacts WHERE account_id = 1 AND user_id < 20")
     await account_purge.forget(db, 1, grace_s=GRACE_S)
     assert await left(db, 1) == 0
+
+
+async def test_the_paid_life_outlives_the_account_so_that_no_second_trial_begins(db):
+    now = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+    await fill(db, 1)
+    assert await subscriptions.begin_trial(db, 1, now)
+    before = await subscriptions.get(db, 1)
+    await uninstalled(db, 1, 31)
+    await account_purge.forget(db, 1, grace_s=GRACE_S)
+    assert await subscriptions.everyone(db) == []
+    assert not await subscriptions.begin_trial(db, 1, now + dt.timedelta(days=100))
+    assert await subscriptions.get(db, 1) == before
+    assert [change.change for change in await subscriptions.changes(db, 1)] == ["trial"]
