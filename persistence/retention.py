@@ -18,6 +18,7 @@ DEDUPE_WINDOW_S = 2 * DAY_S
 MESSAGES_KEEP_S = 400 * DAY_S
 DEAD_LETTERS_KEEP_S = 30 * DAY_S
 INSTALLATIONS_KEEP_S = 90 * DAY_S
+TOKEN_SLACK_S = 600.0  # past a token's end: whoever verifies tokens does it by another clock
 STRANGERS_KEEP_S = 30 * DAY_S
 """Registrations of accounts that never were connected: names and phones of people who did not become customers."""
 
@@ -35,6 +36,8 @@ class Purged:
     reactions: int = 0
     pauses: int = 0
     registrations: int = 0
+    token_uses: int = 0
+    api_requests: int = 0
 
 
 async def purge(
@@ -73,6 +76,8 @@ async def purge(
             batch,
             " AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account_id = t.account_id)",
         ),
+        token_uses=await _delete(db, "token_uses", "expires_at", TOKEN_SLACK_S, batch),
+        api_requests=await _delete(db, "api_requests", "claimed_at", DAY_S, batch),
     )
 
 

@@ -1,0 +1,55 @@
+"""What the settings page shows of an account, as one digest: whether anything of it has changed, and as counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dealgram.persistence.database import Database
+
+# Whole rows, so that a column which a page shows some day is not left out; without those that change all the time.
+_ROWS = {
+    "accounts": "- 'access_token' - 'refresh_token' - 'token_expires_at' - 'updated_at'",
+    "bots": "- 'token' - 'webhook_secret' - 'checked_at' - 'updated_at'",
+    "groups": "- 'dialog' - 'updated_at'",
+    "links": "",
+    "setup_steps": "",
+    "employees": "",
+    "subscriptions": "",
+}
+_DIGEST = " || ".join(
+    f"coalesce((SELECT md5(string_agg(md5((to_jsonb(t) {without})::text), '' ORDER BY md5((to_jsonb(t) {without})"
+    f"::text))) FROM {table} AS t WHERE t.account_id = $1), '-')"
+    for table, without in _ROWS.items()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much an account has."""
+
+    bots: int
+    groups: int
+    linked_groups: int
+    troubled_bots: int
+
+
+async def digest(db: Database, account_id: int) -> str:
+    """A text that is the same for as long as nothing that the page shows of the account has changed."""
+    found: str = await db.fetchval(f"SELECT md5({_DIGEST})", account_id)
+    return found
+
+
+async def counts(db: Database, account_id: int) -> Counts:
+    """Bots that are connected, the groups that they are in, and how many of each need to be seen to."""
+    row = await db.fetchrow(
+        "SELECT (SELECT count(*) FROM bots WHERE account_id = $1 AND status IN ('active', 'revoked')) AS bots,"
+        " (SELECT count(*) FROM bots WHERE account_id = $1"
+        " AND (status = 'revoked' OR (status = 'active' AND troubles <> '{}'::jsonb))) AS troubled,"
+        " count(*) AS groups, count(*) FILTER (WHERE EXISTS (SELECT FROM links AS l WHERE l.account_id = $1"
+        " AND l.group_id = g.group_id AND l.status = 'linked')) AS linked"
+        " FROM groups AS g JOIN bots AS b ON b.account_id = g.account_id AND b.bot_id = g.bot_id"
+        " WHERE g.account_id = $1 AND g.status IN ('member', 'administrator') AND b.status IN ('active', 'revoked')",
+        account_id,
+    )
+    assert row is not None, "an aggregate gives one row"
+    return Counts(bots=row["bots"], groups=row["groups"], linked_groups=row["linked"], troubled_bots=row["troubled"])
