@@ -8,7 +8,8 @@ when there is work and gone when there is none, so that an actor whose lanes are
 A lane may be a background lane (mass sending beside what people wait for): urgent lanes go first whenever a place is
 free, and background lanes never hold more than their share of the places. So that they never starve either, one of
 them goes after `BACKGROUND_PATIENCE` urgent turns. With a source, a background lane holds nothing in memory but its
-name and the item in work, so ten thousand of them weigh little.
+name and the item in work, so ten thousand of them weigh little. The same holds for any lane while it waits for long:
+what it held is read again.
 
     idle ──put/wake──> ready ──worker──> running ──item done──> ready or idle
                          ^                  |
@@ -46,6 +47,9 @@ _ALL: Final = 2  # read the source from its beginning
 BACKGROUND_PATIENCE: Final = 16
 """Urgent turns, one after the other, that a background lane which could run lets pass."""
 
+LONG_WAIT_S: Final = 60.0
+"""A lane with a source that waits for so long holds nothing in memory meanwhile."""
+
 
 class LaneSource(Protocol[T]):
     """Where the items of lanes live. Whatever it raises counts as a failing dependency."""
@@ -71,6 +75,7 @@ class _Lane(Generic[T]):
     __slots__ = (
         "background",
         "buried_for",
+        "emptied",
         "failures",
         "items",
         "last",
@@ -90,6 +95,7 @@ class _Lane(Generic[T]):
         self.last: T | None = None  # the item held last, after which the source is read on
         self.unread = _NOTHING
         self.reading = False
+        self.emptied = False  # its items were let go of for the length of a wait; what it waited for may still be away
         self.queued = False
         self.running = False
         self.waiting = False
@@ -321,9 +327,11 @@ class Lanes(Generic[T]):
         if not line.has_work:
             del self._lanes[line.name]
         elif wait_s > 0:
-            if line.background and self._options.source is not None and not line.failures and line.buried_for is None:
+            is_light = self._options.source is not None and (line.background or wait_s >= LONG_WAIT_S)
+            if is_light and line.items and not line.failures and line.buried_for is None:
                 line.items.clear()  # while it waits it holds nothing: it is read again
                 line.unread = _ALL
+                line.emptied = True
             line.waiting = True
             self._host.services.alarms.set(trio.current_time() + wait_s, partial(self._wait_is_over, line))
         else:
@@ -392,8 +400,9 @@ class Lanes(Generic[T]):
             line.unread = max(line.unread, unread)
             self._host.lane_failed(Failure.of(outcome.error))
             return self._pause_s(line, judge(outcome.error).retry_after_s)
-        if not line.background or not found:
+        if not line.emptied or not found:
             line.waits = 0  # else the waits are those of its first item, which is only being read again
+        line.emptied = False
         if len(found) >= limit:
             line.unread = max(line.unread, _MORE)
         if line.background:

@@ -24,7 +24,9 @@ class Desk:
         self.store: dict[str, list[int]] = {}
         self.story: list[tuple[str, str, int]] = []
         self.trouble: dict[tuple[str, int], int] = {}
+        self.times: list[float] = []
         self.takes_s = takes_s
+        self.wait_s: float | None = 2
         self.options = {"concurrency": concurrency, "background_concurrency": share}
         lab.always |= {"activate": self.activate, "handle": self.handle}
 
@@ -33,8 +35,7 @@ class Desk:
             run=self.run,
             source=self,
             is_background=lambda lane: lane.startswith("b"),
-            backoff=Backoff(jitter=0),
-            **self.options,
+            **{"backoff": Backoff(jitter=0), **self.options},
         )
         for lane, items in self.store.items():
             if items:
@@ -52,11 +53,12 @@ class Desk:
 
     async def run(self, lane: str, item: int) -> None:
         self.story.append(("run", lane, item))
+        self.times.append(trio.current_time())
         try:
             await trio.sleep(self.takes_s)
             if self.trouble.get((lane, item), 0) > 0:
                 self.trouble[lane, item] -= 1
-                raise Transient("not now", retry_after_s=2)
+                raise Transient("not now", retry_after_s=self.wait_s)
             self.store[lane].remove(item)
         finally:
             self.story.append(("end", lane, item))
@@ -211,3 +213,40 @@ def _refused(plan, name: str, item: int, seed: int, concurrency: int) -> int:
     rng.randint(1, concurrency)
     drawn = {(f"{kind}{lane}", number): rng.choice([0, 0, 0, 1, 2]) for number, (kind, lane, _) in enumerate(plan)}
     return drawn[name, item]
+
+
+async def test_a_lane_that_waits_for_long_holds_nothing_and_keeps_its_order(lab, address, autojump_clock):
+    desk = Desk(lab, takes_s=0.01)
+    desk.wait_s = 600
+    desk.store = {f"u{n}": [10 * n, 10 * n + 1] for n in range(50)}
+    desk.trouble = {(f"u{n}", 10 * n): 2 for n in range(50)}
+    async with lab.open() as system:
+        system.tell(address, ("u0", 2))
+        await trio.sleep(60)
+        assert lab.actor(address).lanes.waiting == 50
+        assert sum(len(line.items) for line in desk.lanes._lanes.values()) == 0
+        system.tell(address, ("u0", 3))  # what comes meanwhile stays behind what waits
+        await trio.sleep(1)
+        system._check_invariants()
+        assert sum(len(line.items) for line in desk.lanes._lanes.values()) == 0
+        await trio.sleep(600)
+        assert [item for lane, item in desk.ran() if lane == "u0"] == [0, 0]
+        desk.lanes.hurry()
+        await trio.sleep(60)
+        assert not any(desk.store.values())
+    assert [item for lane, item in desk.ran() if lane == "u0"] == [0, 0, 0, 1, 2, 3]
+    assert [item for lane, item in desk.ran() if lane == "u7"] == [70, 70, 70, 71]
+
+
+async def test_the_back_off_of_a_lane_goes_on_while_its_items_are_read_again(lab, address, autojump_clock):
+    desk = Desk(lab, takes_s=0.0)
+    desk.wait_s = None
+    desk.options["backoff"] = Backoff(base_s=40, max_s=160, jitter=0)
+    desk.store = {"u": [1]}
+    desk.trouble = {("u", 1): 4}
+    async with lab.open() as system:
+        started = trio.current_time()
+        system.tell(address, ("u", 2))
+        await trio.sleep(1000)
+        waited = [at - started for at in desk.times]
+    assert waited[:5] == [0, 40, 120, 280, 440]
