@@ -1,8 +1,9 @@
-"""Bodies of outbox rows about an account itself: its installation, its setup, its end, the mending of gaps."""
+"""Bodies of outbox rows about an account itself: its installation, its setup, its end, the mending of gaps,
+and what the seller's controller is told of it."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from dealgram.actors.body_parts import Body
 
@@ -87,3 +88,31 @@ class CountGivenUp(Body, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "repair.given_up"
 
     since_ms: int | None = None
+
+
+class ForwardRegistration(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Tell the seller's controller of a registration as it then is (lane ``controller``). ``status`` is that of the
+    revision which caused it, so that the controller hears of every switching on and off."""
+
+    kind: ClassVar[str] = "controller.registration"
+
+    registration_key: str
+    revision: int
+    status: Literal["Y", "N"]
+
+
+class TellConnected(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Tell the seller's controller that an account was connected (lane ``controller``)."""
+
+    kind: ClassVar[str] = "controller.connected"
+
+    told_account: int
+
+
+class NoteNotForwarded(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Note that a registration was not passed on, for it ended as a dead letter (lane ``controller``)."""
+
+    kind: ClassVar[str] = "controller.given_up"
+
+    registration_key: str
+    revision: int

@@ -15,10 +15,13 @@ from dealgram.actors.account_bodies import (
     CountGivenUp,
     DropWebhook,
     ExchangeCode,
+    ForwardRegistration,
+    NoteNotForwarded,
     NoteRemoval,
     PlanRepair,
     ReadGrant,
     SetUpStep,
+    TellConnected,
     TryAccess,
 )
 from dealgram.actors.body_parts import AmoFile, Author, Body, Button, Shown
@@ -366,6 +369,9 @@ BODIES: dict[str, type[Body]] = {
         TryAccess,
         NoteRemoval,
         DropWebhook,
+        ForwardRegistration,
+        TellConnected,
+        NoteNotForwarded,
     )
 }
 

@@ -18,6 +18,7 @@ from dealgram.gateways.amocrm import AmoCrmClient, OAuthClient, TokenProvider
 from dealgram.gateways.amojo import AmoFiles, AmojoClient
 from dealgram.gateways.gates import Gates
 from dealgram.gateways.telegram import FileLimits, TelegramGateway, TelegramLimits
+from dealgram.gateways.widget_controller import WidgetController
 from dealgram.persistence.database import Database
 from dealgram.persistence.journal import Journal
 from dealgram.persistence.secret_box import SecretBox
@@ -129,6 +130,10 @@ class Services:
     repair: RepairLimits = RepairLimits()
     time_zone: dt.tzinfo = dt.UTC
     """Of managers whose account names none."""
+    controller: WidgetController | None = None
+    """The seller's, which is told of registrations; None where none is configured."""
+    client_uuid: str = ""
+    """The integration's id."""
 
     @property
     def public_url(self) -> str | None:

@@ -36,6 +36,7 @@ class Desk:
             "DEALGRAM_SANDBOX_PAGE_PORT": "0",
             "DEALGRAM_SANDBOX_TELEGRAM_PORT": "0",
             "DEALGRAM_SANDBOX_AMOCRM_PORT": "0",
+            "DEALGRAM_SANDBOX_CONTROLLER_PORT": "0",
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "200",
         }

@@ -163,7 +163,9 @@ def test_the_redirect_address_follows_the_public_one():
 
 
 def test_ephemeral_ports_do_not_clash():
-    load_settings(port=0, sandbox_page_port=0, sandbox_telegram_port=0, sandbox_amocrm_port=0)
+    load_settings(
+        port=0, sandbox_page_port=0, sandbox_telegram_port=0, sandbox_amocrm_port=0, sandbox_controller_port=0
+    )
 
 
 def test_an_unreadable_file_is_named(tmp_path):

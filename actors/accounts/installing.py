@@ -18,6 +18,7 @@ from dealgram.actors.account_bodies import ExchangeCode, ReadGrant
 from dealgram.actors.accounts import setup_texts
 from dealgram.actors.accounts.account_orders import SetUp, order_entry
 from dealgram.actors.accounts.account_setup import fresh_steps
+from dealgram.actors.accounts.controller import connected_entry
 from dealgram.actors.accounts.grants import UnusableGrantError, read_grant
 from dealgram.actors.body_parts import Body
 from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
@@ -133,7 +134,8 @@ class InstallationActor(OutboxActor):
         log.info("account authorised", account=grant.account_id, subdomain=grant.subdomain)
         done = Installation(install_key=body.install_key, host=grant.host, state="done", installed_id=grant.account_id)
         order = order_entry(grant.account_id, SetUp(reason="installed"), key=f"install:{body.install_key}")
-        return Outcome(rows=(grant, done, *fresh_steps(grant.account_id)), entries=(order,))
+        news = connected_entry(grant.account_id, grant.host, body.install_key)
+        return Outcome(rows=(grant, done, *fresh_steps(grant.account_id)), entries=(order, news))
 
 
 def _open(box: SecretBox, sealed: bytes) -> str:

@@ -119,4 +119,6 @@ async def open_services(
             hosts=AmoHosts(settings.amocrm_domains),
             place=place,
             time_zone=ZoneInfo(settings.time_zone),
+            controller=gateways.controller,
+            client_uuid=settings.amocrm_client_id or "",
         )

@@ -6,7 +6,7 @@ Opened and closed as a whole by whoever needs them, the service or a command; no
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.gates import CONNECTIONS, Gates
 from dealgram.gateways.telegram import CLOUD, OWN_SERVER, FileLimits, PollingPool, TelegramFiles, TelegramGateway
 from dealgram.gateways.transport import HttpTransport, Upstream
+from dealgram.gateways.widget_controller import WidgetController
 from dealgram.persistence import embedded
 from dealgram.persistence.database import Database
 from dealgram.persistence.schema import migrate
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 FILE_CONNECTIONS = 100
 """Files on their way from Telegram at once. A slow reader holds one for as long as it reads."""
+
+CONTROLLER_CONNECTIONS = 4
 
 UPLOADS_AT_ONCE = 20
 """Of all bots: each holds a file, and together they fill the line to Telegram."""
@@ -78,6 +81,7 @@ class Gateways:
     attachments: AmoFiles
     amocrm: HttpTransport
     gates: Gates
+    controller: WidgetController | None = None
 
     def connector(self, db: Database, box: SecretBox) -> BotConnector:
         """What connects bots."""
@@ -136,7 +140,22 @@ async def open_gateways(settings: Settings, policy: GatePolicy | None = None) ->
             attachments=AmoFiles(await connect("amocrm-files"), AmoHosts(settings.amocrm_domains)),
             amocrm=amocrm,
             gates=gates,
+            controller=await _controller(settings, connect),
         )
+
+
+async def _controller(
+    settings: Settings, connect: Callable[[str, int], Awaitable[HttpTransport]]
+) -> WidgetController | None:
+    """The seller's, over connections of its own: one that is slow holds up nobody else."""
+    if settings.controller_url is None:
+        return None
+    return WidgetController(
+        await connect("controller", CONTROLLER_CONNECTIONS),
+        settings.controller_url,
+        widget_name=settings.controller_widget_name,
+        enum_id=settings.controller_enum_id,
+    )
 
 
 def gate_policy(settings: Settings) -> GatePolicy:

@@ -1,5 +1,5 @@
-"""The sandbox around the service: simulators of Telegram and amoCRM on loopback ports, and the service settings that
-point at them.
+"""The sandbox around the service: simulators of Telegram, of amoCRM and of the seller's controller on loopback ports,
+and the service settings that point at them.
 
 Owns the made-up channel and integration. The simulators keep everything in memory, so a service that plays with them
 has a database of its own, in the data folder's ``sandbox``, which is thrown away when the next play begins.
@@ -29,6 +29,7 @@ from dealgram.persistence import accounts, installations, setup_steps
 from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
+from dealgram.sandbox.controller import ControllerSimulator
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.serve import serve
 from dealgram.sandbox.telegram import SimBot, TelegramSimulator
@@ -52,8 +53,19 @@ INTEGRATION = SimIntegration(
 )
 
 
-def in_sandbox(settings: Settings, *, telegram_port: int | None = None, amocrm_port: int | None = None) -> Settings:
+WIDGET_NAME, ENUM_ID = "dealgram", "1307"
+"""The widget as the made-up controller of the seller knows it."""
+
+
+def in_sandbox(
+    settings: Settings,
+    *,
+    telegram_port: int | None = None,
+    amocrm_port: int | None = None,
+    controller_port: int | None = None,
+) -> Settings:
     """The settings of a service that plays with the simulators on these ports (default: the configured ones)."""
+    controller = controller_port if controller_port is not None else settings.sandbox_controller_port
     telegram = telegram_port if telegram_port is not None else settings.sandbox_telegram_port
     amocrm = amocrm_port if amocrm_port is not None else settings.sandbox_amocrm_port
     return settings.model_copy(
@@ -72,6 +84,9 @@ def in_sandbox(settings: Settings, *, telegram_port: int | None = None, amocrm_p
             "amocrm_redirect_uri": INTEGRATION.redirect_uri,
             "amocrm_oauth_url": f"http://127.0.0.1:{amocrm}/oauth",
             "amocrm_domains": ("127.0.0.1",),
+            "controller_url": f"http://127.0.0.1:{controller}",
+            "controller_widget_name": WIDGET_NAME,
+            "controller_enum_id": ENUM_ID,
         }
     )
 
@@ -94,8 +109,10 @@ class Playground:
 
     telegram: TelegramSimulator
     amo: AmoSimulator
+    controller: ControllerSimulator
     telegram_port: int
     amocrm_port: int
+    controller_port: int
     nursery: trio.Nursery = field(repr=False)
 
     @property
@@ -129,7 +146,12 @@ class Playground:
 
     def settings(self, settings: Settings) -> Settings:
         """The settings of a service that plays here."""
-        return in_sandbox(settings, telegram_port=self.telegram_port, amocrm_port=self.amocrm_port)
+        return in_sandbox(
+            settings,
+            telegram_port=self.telegram_port,
+            amocrm_port=self.amocrm_port,
+            controller_port=self.controller_port,
+        )
 
     async def connect_account(self, service: Service, account: SimAccount) -> Account:
         """Install the widget in a simulated account, as its administrator would, and wait until everything is set up.
@@ -187,11 +209,12 @@ async def open_playground(
     *,
     telegram_port: int = 0,
     amocrm_port: int = 0,
+    controller_port: int = 0,
     telegram_switches: TelegramSwitches | None = None,
     amo_switches: AmoSwitches | None = None,
     seed: int = 0,
 ) -> AsyncIterator[Playground]:
-    """Start both simulators; port 0 takes a free one."""
+    """Start the simulators; port 0 takes a free one."""
     telegram = TelegramSimulator(
         schema=api_schema(),
         rng=random.Random(seed),  # noqa: S311 - made-up ids
@@ -203,14 +226,17 @@ async def open_playground(
         switches=amo_switches,
         rng=random.Random(seed),  # noqa: S311
     )
+    controller = ControllerSimulator()
     async with trio.open_nursery() as nursery:
         await nursery.start(telegram.run)
         await nursery.start(amo.run)
         playground = Playground(
             telegram=telegram,
             amo=amo,
+            controller=controller,
             telegram_port=await listen(nursery, telegram.app, telegram_port),
             amocrm_port=await listen(nursery, amo.app, amocrm_port),
+            controller_port=await listen(nursery, controller.app, controller_port),
             nursery=nursery,
         )
         amo.api_host = f"127.0.0.1:{playground.amocrm_port}"

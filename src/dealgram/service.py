@@ -22,6 +22,7 @@ import trio
 
 from dealgram.account_adapter import AccountAdapter
 from dealgram.actors.accounts.account import AccountActor
+from dealgram.actors.accounts.controller import ControllerActor
 from dealgram.actors.accounts.gap_watch import GapWatch
 from dealgram.actors.accounts.installing import InstallationActor
 from dealgram.actors.accounts.trouble_recorder import TroubleRecorder
@@ -273,7 +274,7 @@ class Service:
             self.system.wake(address)
 
 
-KINDS = ("account", "installation", "bot", "mailing", "group")
+KINDS = ("account", "installation", "controller", "bot", "mailing", "group")
 """The kinds of actors, those who are asked before those who ask."""
 
 
@@ -301,6 +302,7 @@ async def open_service(
             factories: dict[str, Callable[[Address], OutboxActor]] = {
                 "account": lambda address: AccountActor(services, int(address.key)),
                 "installation": lambda _: InstallationActor(services),
+                "controller": lambda _: ControllerActor(services),
                 "bot": lambda address: BotActor(services, *read_bot_key(address.key)),
                 "mailing": lambda address: MailingActor(services, *read_bot_key(address.key)),
                 "group": lambda address: GroupActor(services, int(address.key)),

@@ -94,6 +94,18 @@ class Settings(BaseSettings):
         ("amocrm.ru", "amocrm.com", "kommo.com"),
         description="Domains of amoCRM, comma separated: accounts live below them, and tokens go nowhere else.",
     )
+    controller_url: str | None = Field(
+        None, description="The seller's widget_controller, which is told of registrations at <address>/informer."
+    )
+    controller_widget_name: str | None = Field(
+        None, max_length=255, description="The widget's name for the controller; by default what the widget sends."
+    )
+    controller_enum_id: str | None = Field(
+        None, max_length=64, description="The widget's number for the controller; by default what the widget sends."
+    )
+    billing_token: SecretStr | None = Field(
+        None, description="When set, the seller's billing may show and change subscriptions with it as a bearer token."
+    )
     account_check_s: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = Field(
         21_600.0, description="Seconds between two check-ups of an account."
     )
@@ -154,6 +166,7 @@ class Settings(BaseSettings):
     sandbox_page_port: Port = Field(8090, description="Port of the sandbox's page.")
     sandbox_telegram_port: Port = Field(8091, description="Port of the Telegram simulator.")
     sandbox_amocrm_port: Port = Field(8092, description="Port of the amoCRM simulator.")
+    sandbox_controller_port: Port = Field(8093, description="Port of the simulated controller of the seller.")
 
     @property
     def sandbox_enabled(self) -> bool:
@@ -249,7 +262,9 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return value
 
-    @field_validator("public_url", "telegram_api_url", "amojo_url", "amocrm_redirect_uri", "amocrm_oauth_url")
+    @field_validator(
+        "public_url", "telegram_api_url", "amojo_url", "amocrm_redirect_uri", "amocrm_oauth_url", "controller_url"
+    )
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -276,7 +291,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a time zone's name such as Europe/Moscow") from None
         return value
 
-    @field_validator("ops_token")
+    @field_validator("ops_token", "billing_token")
     @classmethod
     def _header_safe(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[!-~]{8,}", value.get_secret_value()):
@@ -346,7 +361,13 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"{_variable('stop_hard_s')} must be greater than {_variable('drain_s')}."
     if settings.sandbox_enabled:
         taken: dict[int, str] = {}
-        for name in ("port", "sandbox_page_port", "sandbox_telegram_port", "sandbox_amocrm_port"):
+        for name in (
+            "port",
+            "sandbox_page_port",
+            "sandbox_telegram_port",
+            "sandbox_amocrm_port",
+            "sandbox_controller_port",
+        ):
             port = getattr(settings, name)
             if port and port in taken:  # 0 lets the system choose
                 yield f"{_variable(name)} must differ from {_variable(taken[port])}: both are {port}."

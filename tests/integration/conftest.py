@@ -227,6 +227,7 @@ class Stage:
     def assert_clean(self) -> None:
         self.telegram.assert_clean()
         self.amo.assert_clean()
+        self.playground.controller.assert_clean()
 
 
 def base_settings(tmp_path, database_url: str) -> Settings:
@@ -243,6 +244,7 @@ def base_settings(tmp_path, database_url: str) -> Settings:
         sandbox_page_port=0,
         sandbox_telegram_port=0,
         sandbox_amocrm_port=0,
+        sandbox_controller_port=0,
     )
 
 

@@ -14,7 +14,9 @@ from rich.table import Table
 from dealgram.cli.context import read_settings, run
 from dealgram.playground import (
     CHANNEL,
+    ENUM_ID,
     INTEGRATION,
+    WIDGET_NAME,
     Playground,
     forget_last_play,
     listen,
@@ -74,7 +76,11 @@ async def _sandbox(settings: Settings) -> None:
 
 
 def _open_playground(settings: Settings) -> AbstractAsyncContextManager[Playground]:
-    return open_playground(telegram_port=settings.sandbox_telegram_port, amocrm_port=settings.sandbox_amocrm_port)
+    return open_playground(
+        telegram_port=settings.sandbox_telegram_port,
+        amocrm_port=settings.sandbox_amocrm_port,
+        controller_port=settings.sandbox_controller_port,
+    )
 
 
 async def _until_done(
@@ -121,6 +127,9 @@ def _explain(playground: Playground, world: World, page: str) -> None:
         "DEALGRAM_AMOCRM_CLIENT_SECRET": INTEGRATION.client_secret,
         "DEALGRAM_AMOCRM_REDIRECT_URI": INTEGRATION.redirect_uri,
         "DEALGRAM_AMOCRM_DOMAINS": "127.0.0.1",
+        "DEALGRAM_CONTROLLER_URL": f"http://127.0.0.1:{playground.controller_port}",
+        "DEALGRAM_CONTROLLER_WIDGET_NAME": WIDGET_NAME,
+        "DEALGRAM_CONTROLLER_ENUM_ID": ENUM_ID,
     }
     console.print(f"Open [bold link={page}]{page}[/]. A service that plays here is started with")
     for name, value in environment.items():
