@@ -8,8 +8,7 @@ when there is work and gone when there is none, so that an actor whose lanes are
 A lane may be a background lane (mass sending beside what people wait for): urgent lanes go first whenever a place is
 free, and background lanes never hold more than their share of the places. So that they never starve either, one of
 them goes after `BACKGROUND_PATIENCE` urgent turns. With a source, a background lane holds nothing in memory but its
-name and the item in work, so ten thousand of them weigh little. The same holds for any lane while it waits for long:
-what it held is read again.
+name and the item in work, so ten thousand of them weigh little; nor does any lane that waits for long.
 
     idle ──put/wake──> ready ──worker──> running ──item done──> ready or idle
                          ^                  |
@@ -330,8 +329,7 @@ class Lanes(Generic[T]):
             is_light = self._options.source is not None and (line.background or wait_s >= LONG_WAIT_S)
             if is_light and line.items and not line.failures and line.buried_for is None:
                 line.items.clear()  # while it waits it holds nothing: it is read again
-                line.unread = _ALL
-                line.emptied = True
+                line.unread, line.emptied = _ALL, True
             line.waiting = True
             self._host.services.alarms.set(trio.current_time() + wait_s, partial(self._wait_is_over, line))
         else:
@@ -426,16 +424,9 @@ class Lanes(Generic[T]):
         return self._options.backoff.delay_s(n, self._host.services.rng)
 
     def _dead_letter(self, line: _Lane[T], item: T, reason: Loss, failure: Failure | None) -> None:
-        durable = self._options.source is not None
+        durable, address = self._options.source is not None, self._host.address
         self._host.services.dead_letter(
-            DeadLetter(
-                address=self._host.address,
-                message=item,
-                reason=reason,
-                failure=failure,
-                durable=durable,
-                lane=line.name,
-            )
+            DeadLetter(address=address, message=item, reason=reason, failure=failure, durable=durable, lane=line.name)
         )
 
     def check_invariants(self) -> None:
