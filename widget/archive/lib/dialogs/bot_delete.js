@@ -1,0 +1,37 @@
+/**
+ * «Точно удалить бота?»: what happens then and what does not. «Отмена» has the focus, so that Enter deletes nothing.
+ */
+define(['jquery', './dialog.js', './pictures.js'], function ($, Dialog, pictures) {
+  'use strict';
+
+  function begin(dialog, bot) {
+    const view = dialog.ctx.view;
+    const linked = bot.groups.linked;
+    dialog.draw('dialogs/bot_delete', {
+      bot: bot,
+      initials: pictures.initials(bot.name),
+      links: linked ? view.t.plural('dialogs.bot_delete.links', linked) : view.t('dialogs.bot_delete.no_links')
+    }).then(function () {
+      pictures.guard(dialog.$body);
+      dialog.on('click', '[data-dgm-do="delete"]', function () {
+        dialog.submit(function () {
+          return dialog.ctx.api.remove('/bots/' + bot.id);
+        }, function (answer) {
+          dialog.close({ removed: bot.id, isClean: !answer || answer.is_clean !== false });
+        });
+      });
+    });
+  }
+
+  return {
+    /** @returns promise of {removed, isClean} or null; isClean false: the rest is cleared up later, by itself */
+    open: function (ctx, argument) {
+      return Dialog.open(ctx, {
+        name: 'bot-delete',
+        begin: function (dialog) {
+          begin(dialog, argument.bot);
+        }
+      });
+    }
+  };
+});
