@@ -100,8 +100,9 @@ async def claim(db: Database, row: Bot, *, command: bytes = b"") -> Bot | None:
 
     Whoever comes second gets the row that stands in the way: of two that connect a bot at the same moment one wins,
     by the lock and, behind it, the unique index. The claim ends with `finish` or `release`, or by itself after
-    `CLAIM_S`. What the account chose for the bot earlier is kept. A bot of an account that has removed the integration
-    is free: it leaves that account as `retire` has it (``command``). Returns None when the claim is made.
+    `CLAIM_S`. What the account chose for the bot earlier is kept where ``row`` chooses nothing else. A bot of an
+    account that has removed the integration is free: it leaves that account as `retire` has it (``command``). Returns
+    None when the claim is made.
     """
 
     async def in_transaction(connection: Connection) -> Bot | None:
@@ -122,7 +123,13 @@ async def claim(db: Database, row: Bot, *, command: bytes = b"") -> Bot | None:
         claimed = dataclasses.replace(row, status="connecting")
         if record is not None:
             earlier = row_of(Bot, record)
-            claimed = dataclasses.replace(claimed, settings=earlier.settings, source_id=earlier.source_id)
+            claimed = dataclasses.replace(
+                claimed,
+                settings={**earlier.settings, **row.settings},
+                source_id=earlier.source_id,
+                picture=earlier.picture,
+                picture_key=earlier.picture_key,
+            )
         await upsert_rows(connection, [claimed])
         return None
 
@@ -201,6 +208,33 @@ async def set_identity(
         clean(name),
         can_read_all_group_messages,
     )
+
+
+async def set_picture(db: Database, account_id: int, bot_id: int, picture: str | None, key: str | None) -> bool:
+    """The file of the bot's own picture, None for none; False if it is the one that is known."""
+    changed = await db.fetchval(
+        "UPDATE bots SET picture = $3, picture_key = $4, updated_at = now()"
+        " WHERE account_id = $1 AND bot_id = $2 AND picture_key IS DISTINCT FROM $4 RETURNING bot_id",
+        account_id,
+        bot_id,
+        picture,
+        key,
+    )
+    return changed is not None
+
+
+async def set_token(db: Database, account_id: int, bot_id: int, *, old: bytes, new: bytes) -> bool:
+    """Give a connected bot another token, instead of the ``old`` one; False if the bot is connected no more, or
+    somebody else gave it one meanwhile."""
+    changed = await db.fetchval(
+        "UPDATE bots SET token = $4, updated_at = now()"
+        " WHERE account_id = $1 AND bot_id = $2 AND token = $3 AND status = 'active' RETURNING bot_id",
+        account_id,
+        bot_id,
+        old,
+        new,
+    )
+    return changed is not None
 
 
 async def set_source(

@@ -146,7 +146,8 @@ class Bot(Row):
 
     ``bot_id`` is Telegram's id of the bot; ``troubles`` are what is wrong with its connection: by code, since when
     and in which words (`actors.bot_troubles`). A removed bot keeps ``source_id`` and ``token`` until its source and
-    its webhook are gone. ``connecting`` is a claim that ends by itself (`bots.claim`)."""
+    its webhook are gone. ``connecting`` is a claim that ends by itself (`bots.claim`). ``picture`` is the file of its
+    own picture, ``picture_key`` what tells another picture from it."""
 
     bot_id: int
     account_id: int
@@ -167,6 +168,8 @@ class Bot(Row):
     troubles: Mapping[str, Any] = field(default_factory=dict)
     checked_at: datetime | None = None
     removed_at: datetime | None = None
+    picture: str | None = None
+    picture_key: str | None = None
 
 
 @stored("groups", key=("group_id",), created_at=CREATED, updated_at=TOUCHED)

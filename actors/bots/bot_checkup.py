@@ -1,4 +1,5 @@
-"""Check-ups of bots: whether Telegram still takes the token, what the bot is called and may see, where its updates go.
+"""Check-ups of bots: whether Telegram still takes the token, what the bot is called and may see, where its updates go,
+its picture.
 
 Owns a task that looks at every connected bot once in a while. When a bot was last looked at is kept in its row, so that
 a restart of thousands of bots does not ask Telegram about all of them at once (telegram-facts §1.1). A stranger's
@@ -13,6 +14,7 @@ import trio
 from dealgram.actors.accounts.source_sync import rename_source
 from dealgram.actors.bots import bot_texts, bot_troubles
 from dealgram.actors.bots.bot_connection import profile_troubles
+from dealgram.actors.bots.bot_picture import note_picture
 from dealgram.actors.bots.bot_profile import set_profile
 from dealgram.actors.bots.bot_webhook import keep_webhook
 from dealgram.actors.bots.polling import note_revoked
@@ -94,6 +96,7 @@ class BotCheckups:
             )
             if bot_troubles.PROFILE in bot.row.troubles and not await set_profile(calls):
                 troubles[bot_troubles.PROFILE] = bot_texts.profile_unset()
+            await note_picture(self._services.db, calls, bot.account_id)
         except Unauthorised:
             log.error("Telegram refuses the token of a bot", bot=bot_id)
             await note_revoked(self._services.db, bot.row)

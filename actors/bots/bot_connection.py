@@ -11,15 +11,17 @@ from __future__ import annotations
 import dataclasses
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 import trio
 
 from dealgram.actors.accounts.installation import InstallationError, StoredToken
 from dealgram.actors.bots import bot_texts, bot_troubles
+from dealgram.actors.bots.bot_picture import note_picture
 from dealgram.actors.bots.bot_profile import set_profile
 from dealgram.actors.bots.bot_removal import clean_up
 from dealgram.actors.bots.bot_sources import Found, SourceLimitError, archived_or_open, ensure_source
@@ -52,6 +54,15 @@ class BotRefusedError(InstallationError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a token opens. ``conflict``: what a connection would be refused for at this moment."""
+
+    me: Me
+    warnings: Mapping[str, str]
+    conflict: BotRefusedError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BotConnector:
     """Connects bots. ``client(base_url, tokens)`` makes a REST client."""
 
@@ -59,6 +70,24 @@ class BotConnector:
     box: SecretBox
     telegram: TelegramGateway
     client: Callable[[str, TokenProvider], AmoCrmClient]
+
+    async def look(self, account_id: int, token: str) -> Looked:
+        """What would come of connecting a bot to this account. Changes nothing anywhere.
+
+        Raises:
+            BotRefusedError: ``token_malformed``, ``token_refused``, ``telegram_unavailable``.
+        """
+        calls = self._calls(read_token(token))
+        me = await self._me(calls)
+        conflict: BotRefusedError | None = None
+        try:
+            await self._refuse_connected(account_id, me)
+            await self._refuse_foreign_webhook(calls, me)
+        except BotRefusedError as refusal:
+            if refusal.code == "telegram_unavailable":
+                raise
+            conflict = refusal
+        return Looked(me=me, warnings=profile_troubles(me), conflict=conflict)
 
     async def connect(
         self,
@@ -69,6 +98,7 @@ class BotConnector:
         public_url: str | None = None,
         tokens: TokenProvider | None = None,
         take_over: bool = False,
+        choices: Mapping[str, Any] | None = None,
     ) -> Bot:
         """Connect a bot; with ``public_url`` its updates come by webhook, else it is polled.
 
@@ -78,6 +108,7 @@ class BotConnector:
 
         Args:
             take_over: another service has a webhook for the bot; take the bot from it.
+            choices: settings of the bot (`choices.BotSettings`), good from its first message on.
 
         Raises:
             BotRefusedError: see the codes in its places; nothing was changed.
@@ -105,6 +136,7 @@ class BotConnector:
             webhook_secret=self.box.seal(secret),
             intake="webhook" if public_url else "polling",
             can_read_all_group_messages=me.can_read_all_group_messages,
+            settings=choices or {},
         )
         if (holder := await bots.claim(self.db, row, command=encode_command(BotRemoved()))) is not None:
             raise _connected(holder, account.account_id, me.username)
@@ -131,40 +163,89 @@ class BotConnector:
         troubles = profile_troubles(me)
         if not await set_profile(calls):
             troubles[bot_troubles.PROFILE] = bot_texts.profile_unset()
+        await note_picture(self.db, calls, account.account_id)
         every = bot_troubles.OF_CHECKUP | bot_troubles.OF_SOURCES | {bot_troubles.OTHER_POLLER}
         await bots.note_troubles(self.db, account.account_id, me.id, troubles, every)
         connected = await bots.of_account(self.db, account.account_id, me.id)
         assert connected is not None, "rows of bots are not deleted once they were connected"
         return connected
 
-    async def move(self, bot_id: int, pipeline_id: int, *, tokens: TokenProvider | None = None) -> Bot:
+    # In what follows, ``account_id`` names the account that the bot must be connected to; None leaves it to the bot.
+
+    async def move(
+        self,
+        bot_id: int,
+        pipeline_id: int,
+        *,
+        account_id: int | None = None,
+        tokens: TokenProvider | None = None,
+    ) -> Bot:
         """Let the bot's new deals appear in another pipeline.
 
         Raises:
             BotRefusedError: ``not_connected``, ``pipeline_unknown``, ``pipeline_archived``, and those of amoCRM.
         """
-        row, client = await self._connected(bot_id, tokens)
+        row = await self._row(bot_id, account_id)
+        client = await self._client(row.account_id, tokens)
         await self._check_pipeline(client, pipeline_id)
         found = await self._source(client, dataclasses.replace(row, pipeline_id=pipeline_id))
         await bots.set_source(self.db, row.account_id, bot_id, source_id=found.source.id, pipeline_id=pipeline_id)
         await bots.note_troubles(self.db, row.account_id, bot_id, {}, bot_troubles.OF_SOURCES)
         return dataclasses.replace(row, source_id=found.source.id, pipeline_id=pipeline_id)
 
-    async def take_back(self, bot_id: int, *, public_url: str | None = None) -> Bot:
+    async def replace_token(
+        self,
+        bot_id: int,
+        token: str,
+        *,
+        account_id: int | None = None,
+        public_url: str | None = None,
+        tokens: TokenProvider | None = None,
+    ) -> Bot:
+        """Go on with another token of the same bot, whether Telegram still takes the old one or not.
+
+        Raises:
+            BotRefusedError: ``not_connected``, ``other_bot``, ``token_malformed``, ``token_refused``,
+                ``telegram_unavailable``; of a revoked bot, whatever `connect` refuses.
+            DatabaseUnavailable: unknown; call again.
+        """
+        row = await self._row(bot_id, account_id)
+        token = read_token(token)
+        calls = self._calls(token)
+        if (await self._me(calls)).id != bot_id:
+            raise BotRefusedError("other_bot", bot_texts.other_bot(row.username))
+        if row.status == "active" and self.box.open(row.token) == token:
+            return row
+        if row.status == "active":
+            # What it is polled or posted with follows the token in the table; a webhook outlives its token.
+            await self._direct_updates(calls, row, self.box.open(row.webhook_secret), _hook_of(row, public_url))
+            sealed = self.box.seal(token)
+            if await bots.set_token(self.db, row.account_id, bot_id, old=row.token, new=sealed):
+                ended = {bot_troubles.TOKEN_REVOKED, bot_troubles.OTHER_POLLER, *bot_troubles.OF_WEBHOOK}
+                await bots.note_troubles(self.db, row.account_id, bot_id, {}, ended)
+                log.info("bot has a new token", account=row.account_id, bot=bot_id)
+                return dataclasses.replace(row, token=sealed)
+            row = await self._row(bot_id, row.account_id)  # Telegram refused the old token a moment ago
+        account = await accounts.get(self.db, row.account_id)
+        if account is None:
+            raise BotRefusedError("not_connected", bot_texts.NOT_CONNECTED)
+        return await self.connect(account, token, public_url=public_url, tokens=tokens, take_over=True)
+
+    async def take_back(self, bot_id: int, *, account_id: int | None = None, public_url: str | None = None) -> Bot:
         """Take a connected bot's updates back from another service that has set its own webhook.
 
         Raises:
             BotRefusedError: ``not_connected``, ``token_refused``, ``telegram_unavailable``.
         """
-        row = await self._row(bot_id)
+        row = await self._row(bot_id, account_id)
         calls = self.telegram.bot(self.box.open(row.token))
         secret = self.box.open(row.webhook_secret)
-        await self._direct_updates(calls, row, secret, public_url if row.intake == "webhook" else None)
+        await self._direct_updates(calls, row, secret, _hook_of(row, public_url))
         cleared = (bot_troubles.FOREIGN_WEBHOOK, bot_troubles.WEBHOOK_UNSET)
         await bots.note_troubles(self.db, row.account_id, bot_id, {}, cleared)
         return row
 
-    async def remove(self, bot_id: int, *, tokens: TokenProvider | None = None) -> bool:
+    async def remove(self, bot_id: int, *, account_id: int | None = None, tokens: TokenProvider | None = None) -> bool:
         """Disconnect the bot: no more updates, the links of its groups end, the history stays.
 
         Source and webhook go at once if amoCRM and Telegram answer, else at the account's next check-up: False says so.
@@ -172,7 +253,7 @@ class BotConnector:
         Raises:
             BotRefusedError: ``not_connected``.
         """
-        row = await self._row(bot_id)
+        row = await self._row(bot_id, account_id)
         command = encode_command(BotRemoved())
         groups = await bots.retire(self.db, row.account_id, bot_id, command=command)
         if groups is None:
@@ -258,15 +339,11 @@ class BotConnector:
         except Transient as error:
             log.warning("the claim on a bot ends by itself", bot=row.bot_id, error=str(error))
 
-    async def _row(self, bot_id: int) -> Bot:
-        row = await bots.get(self.db, bot_id)
+    async def _row(self, bot_id: int, account_id: int | None) -> Bot:
+        row = await (bots.get(self.db, bot_id) if account_id is None else bots.of_account(self.db, account_id, bot_id))
         if row is None or row.status in ("removed", "connecting"):
             raise BotRefusedError("not_connected", bot_texts.NOT_CONNECTED)
         return row
-
-    async def _connected(self, bot_id: int, tokens: TokenProvider | None) -> tuple[Bot, AmoCrmClient]:
-        row = await self._row(bot_id)
-        return row, await self._client(row.account_id, tokens)
 
     async def _client(self, account_id: int, tokens: TokenProvider | None) -> AmoCrmClient:
         account = await accounts.get(self.db, account_id)
@@ -285,6 +362,11 @@ def read_token(pasted: str) -> str:
     if len(found) != 1:
         raise BotRefusedError("token_malformed", bot_texts.MALFORMED)
     return str(found.pop())
+
+
+def _hook_of(row: Bot, public_url: str | None) -> str | None:
+    """Where a connected bot's webhook leads; None for one that is polled."""
+    return public_url if row.intake == "webhook" else None
 
 
 def profile_troubles(me: Me) -> dict[str, str]:

@@ -35,6 +35,11 @@ NO_PUBLIC_URL = "публичный адрес dealgram не задан (DEALGRA
 PIPELINE_UNKNOWN = "В аккаунте нет такой воронки."
 
 
+def other_bot(username: str) -> str:
+    """The new token of a bot is another bot's."""
+    return f"Это токен другого бота. Вставьте токен бота @{username}: его даёт @BotFather по команде /token."
+
+
 def connected_here(username: str) -> str:
     """The bot is in this account already."""
     return f"Бот @{username} уже подключён к этому аккаунту."

@@ -7,7 +7,7 @@ sake the others are left out for a while. Many people show bots no picture at al
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -17,7 +17,7 @@ from dealgram.actors.files.media_links import MediaLink, MediaLinks
 from dealgram.actors.latest import Latest
 from dealgram.actors.registry import BotInfo
 from dealgram.gateways.errors import GatewayError, Refused
-from dealgram.gateways.telegram import BotCalls, TelegramGateway
+from dealgram.gateways.telegram import BotCalls, PhotoSize, TelegramGateway
 
 log = structlog.get_logger(__name__)
 
@@ -85,11 +85,15 @@ class Avatars:
         return url
 
 
-async def _person_file(calls: BotCalls, user_id: int) -> str | None:
-    photos = await calls.get_profile_photos(user_id)
+def fitting(photos: Sequence[PhotoSize]) -> PhotoSize | None:
+    """The smallest size of a picture that is large enough, else the largest."""
     sizes = sorted(photos, key=lambda size: size.width)
-    fitting = next((size for size in sizes if min(size.width, size.height) >= LEAST_SIDE), None)
-    chosen = fitting or (sizes[-1] if sizes else None)
+    fits = next((size for size in sizes if min(size.width, size.height) >= LEAST_SIDE), None)
+    return fits or (sizes[-1] if sizes else None)
+
+
+async def _person_file(calls: BotCalls, user_id: int) -> str | None:
+    chosen = fitting(await calls.get_profile_photos(user_id))
     return chosen.file_id if chosen is not None else None
 
 

@@ -10,7 +10,7 @@ from dealgram.gateways.telegram.keyboards import AskReply, Key, Keyboard
 from dealgram.gateways.telegram.limits import LimitSettings, TelegramLimits
 from dealgram.gateways.telegram.media_calls import Caption, MediaCalls, MediaKind, OutFile, ReplyTo, Sent
 from dealgram.gateways.telegram.message import Message
-from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, WebhookInfo
+from dealgram.gateways.telegram.replies import ChatInfo, Me, Member, PhotoSize, WebhookInfo
 from dealgram.gateways.telegram.updates import (
     ALLOWED_UPDATES,
     BadUpdate,
@@ -60,6 +60,7 @@ __all__ = [
     "Origin",
     "OutFile",
     "Payload",
+    "PhotoSize",
     "PollingPool",
     "Reaction",
     "ReactionChanged",

@@ -252,7 +252,9 @@ class BotCalls:
         return await _call("getChat", lambda: self._bot.get_chat(chat_id), ChatInfo)
 
     async def get_profile_photos(self, user_id: int) -> tuple[PhotoSize, ...]:
-        """A person's newest picture in all its sizes; empty for people who have none or show it to nobody."""
+        """A person's newest picture in all its sizes; empty for people who have none or show it to nobody.
+
+        With the bot's own id: its picture, of which a bot has one at most (tdlib/telegram-bot-api#466)."""
         found = await _call(
             "getUserProfilePhotos", lambda: self._bot.get_user_profile_photos(user_id, limit=1), ProfilePhotos
         )

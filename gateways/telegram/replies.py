@@ -51,6 +51,7 @@ class PhotoSize(msgspec.Struct, frozen=True, kw_only=True):
     """One size of a picture."""
 
     file_id: str
+    file_unique_id: str = ""  # the same for ever, and for every bot; opens nothing
     width: int = 0
     height: int = 0
     file_size: int | None = None

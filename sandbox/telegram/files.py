@@ -2,9 +2,9 @@
 
 Owns `getUserProfilePhotos`, `getFile` and `/file/bot<token>/<path>`. As in real life a file id is good for one bot
 only and names the same file for ever (a group's picture: until it is changed), getFile gives a path that lives for an
-hour, a person may hide their pictures from bots, and nothing above 20 MB is served. A server of one's own in local mode
-(`Switches.local_files`) names absolute paths on its disk instead, of files of any size, and serves nothing (Bot API:
-Using a Local Bot API Server).
+hour, a person may hide their pictures from bots, a bot has one picture at most and sees it under its own id, and
+nothing above 20 MB is served. A server of one's own in local mode (`Switches.local_files`) names absolute paths on its
+disk instead, of files of any size, and serves nothing (Bot API: Using a Local Bot API Server).
 """
 
 from __future__ import annotations
@@ -62,13 +62,15 @@ class Files:
         """Keeps a file for ever."""
         return self._store.add(data, extension=extension, size=size)
 
-    def set_photo(self, party: SimUser | SimChat, data: bytes | None, *, size: int | None = None) -> None:
-        """A new picture, in front of a person's older ones; None takes all away."""
+    def set_photo(self, party: SimUser | SimChat | SimBot, data: bytes | None, *, size: int | None = None) -> None:
+        """A new picture, in front of a person's older ones, instead of a bot's; None takes all away."""
         old = self._chats.pop(party.id, None)
         if old is not None:
             self._store.forget(old)  # a group's picture can be fetched only as long as it is the group's
         if data is None:
             self._people.pop(party.id, None)
+        elif isinstance(party, SimBot):
+            self._people[party.id] = [self.add(data, size=size)]
         elif isinstance(party, SimUser):
             self._people.setdefault(party.id, []).insert(0, self.add(data, size=size))
         else:

@@ -46,6 +46,11 @@ def calls(stage, method):
     return [call for call in stage.telegram.requests if call.method == method]
 
 
+def looked_for(stage, person):
+    """The look-ups of a person's picture; the bots look for their own when they are connected."""
+    return [call for call in calls(stage, "getUserProfilePhotos") if call.params["user_id"] == person.id]
+
+
 async def test_amocrm_gets_a_persons_picture_from_us_and_never_a_token(shown):
     stage, world = shown, shown.world
     stage.telegram.files.set_photo(world.anna, PICTURE)
@@ -58,7 +63,7 @@ async def test_amocrm_gets_a_persons_picture_from_us_and_never_a_token(shown):
     assert url.startswith(f"{stage.settings.public_url}/media/")
     picture = await fetched(stage, url)
     assert (picture.status, picture.content_type, picture.body) == (200, "image/jpeg", PICTURE)
-    assert len(calls(stage, "getUserProfilePhotos")) == 1
+    assert len(looked_for(stage, world.anna)) == 1
 
     token = world.sales_bot.token
     assert token.partition(":")[2] not in url
@@ -106,7 +111,7 @@ async def test_without_a_public_address_no_picture_is_looked_up(stage):
     stage.telegram.write(world.anna, world.sales_bot, "Добрый день")
     await stage.in_card(world.anna, "Добрый день")
     assert participant(stage, world.anna).avatar == ""
-    assert calls(stage, "getUserProfilePhotos") == []
+    assert [looked_for(stage, person) for person in world.people] == [[], [], []]
     stage.assert_clean()
 
 
