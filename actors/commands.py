@@ -1,4 +1,4 @@
-"""Commands that are put into a group's or bot's inbox: by operators from the command line, by the account's actor.
+"""Commands that are put into a group's or bot's inbox: by administrators, by operators, by the account's actor.
 
 A command is an inbox entry like any other: accepted durably, handled in order by the owner of the state, answered in
 the entry's ``result``.
@@ -17,16 +17,19 @@ SOURCE = "command"
 
 
 class LinkDeal(msgspec.Struct, frozen=True, kw_only=True, tag="link"):
-    """Link the group to a deal, as if an administrator had named it in the group; or one forum ``topic`` of it."""
+    """Link the group to a deal, as if an administrator had named it in the group; or one forum ``topic`` of it. ``by``:
+    who in amoCRM does it, for its notes; empty for an operator."""
 
     deal_id: int
     topic: int | None = None
+    by: str = ""
 
 
 class UnlinkDeal(msgspec.Struct, frozen=True, kw_only=True, tag="unlink"):
-    """Unlink a deal from the group."""
+    """Unlink a deal from the group. ``by``: as in `LinkDeal`."""
 
     deal_id: int
+    by: str = ""
 
 
 class DealChanged(msgspec.Struct, frozen=True, kw_only=True, tag="deal"):

@@ -268,11 +268,12 @@ class OutboxActor(Actor, ABC):
         with self.context.dependency("database"):
             if not commit.deliveries and all(isinstance(row, Message) for row in rows):
                 await self.services.journal.commit(commit)
-                return
-            async with self._order:
-                for delivery in await self.services.journal.commit(commit):
-                    if not delivery.is_ended:  # by an earlier life that made the same decision
-                        self.lanes.put(delivery.lane, delivery)
+            else:
+                async with self._order:
+                    for delivery in await self.services.journal.commit(commit):
+                        if not delivery.is_ended:  # by an earlier life that made the same decision
+                            self.lanes.put(delivery.lane, delivery)
+        self.services.committed.tell(address)
 
     @property
     def lanes(self) -> Lanes[Delivery]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
 from dealgram.actors.cards.avatars import Avatars
+from dealgram.actors.committed import Committed
 from dealgram.actors.files.media_links import MediaLinks
 from dealgram.actors.groups.group_directory import GroupDirectory
 from dealgram.actors.registry import AccountInfo, BotInfo, Registry
@@ -134,6 +135,8 @@ class Services:
     """The seller's, which is told of registrations; None where none is configured."""
     client_uuid: str = ""
     """The integration's id."""
+    committed: Committed = field(default_factory=Committed)
+    """Tells whoever waits for an actor that it has done something."""
 
     @property
     def public_url(self) -> str | None:

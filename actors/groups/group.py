@@ -40,6 +40,7 @@ from dealgram.actors.bodies import (
 )
 from dealgram.actors.body_parts import Author, Body
 from dealgram.actors.cards.contact_changes import close_conversations
+from dealgram.actors.cards.deal_texts import OPERATOR
 from dealgram.actors.cards.notes import deliver_note
 from dealgram.actors.cards.opening import Opening
 from dealgram.actors.cards.person_names import carry_after
@@ -80,6 +81,7 @@ from dealgram.actors.groups.group_openings import group_opening, own_opening
 from dealgram.actors.groups.group_reactions import GroupReactions
 from dealgram.actors.groups.group_state import GroupState
 from dealgram.actors.groups.group_words import GroupWords
+from dealgram.actors.groups.link_command import BOT_NOT_CONNECTED
 from dealgram.actors.groups.topics import thread_of
 from dealgram.actors.names import (
     GroupConversation,
@@ -245,17 +247,17 @@ class GroupActor(OutboxActor):
         match command:
             case DealChanged(deal_id=deal_id):
                 return Decision(todo=self._deals.look(deal_id))
-            case LinkDeal(deal_id=deal_id, topic=topic):
+            case LinkDeal(deal_id=deal_id, topic=topic, by=by):
                 if self._state.is_linked(deal_id):
                     return Decision(result="already linked")
                 if self.services.registry.bot_of(self.account_id, self._state.row.bot_id) is None:
-                    return Decision(result="the bot is not connected")
-                check = CheckDeal(deal_id=deal_id, user_id=0, user_name="", topic=topic)
+                    return Decision(result=BOT_NOT_CONNECTED)
+                check = CheckDeal(deal_id=deal_id, user_id=0, user_name=by, topic=topic)
                 return Decision(todo=(NewBody(lane=check_lane(deal_id), body=check),), result="checking")
-            case UnlinkDeal(deal_id=deal_id):
+            case UnlinkDeal(deal_id=deal_id, by=by):
                 if not self._state.is_linked(deal_id):
                     return Decision(result="not linked")
-                rows, todo = self._menu.unlink(deal_id)
+                rows, todo = self._menu.unlink(deal_id, by or OPERATOR)
                 return Decision(rows=rows, todo=(self._menu.unlinked_message(deal_id), *todo), result="unlinked")
             case MessagesLost():
                 return decide_lost(self._state, command, self.services)

@@ -14,7 +14,7 @@ from dealgram.actors import texts
 from dealgram.actors.bodies import AnswerPress, AttachDeal, CheckDeal, DetachDeal, EditMenu, HandlePress, Say
 from dealgram.actors.cards import deal_texts
 from dealgram.actors.cards.notes import deal_note
-from dealgram.actors.groups import full_deal_texts, menu, topic_texts
+from dealgram.actors.groups import full_deal_texts, link_refusals, menu, topic_texts
 from dealgram.actors.groups.deal_room import DealRoom
 from dealgram.actors.groups.group_import import Past
 from dealgram.actors.groups.group_messages import CHAT_LANE, group_line, topic_here
@@ -85,15 +85,18 @@ class GroupMenu:
             return self._reply(body, topic_texts.TOPIC_UNKNOWN, again=False)
         lead = await self._services.amocrm(self._account_id).lead(body.deal_id, with_contacts=False)
         if lead is None:
-            return self._reply(body, texts.deal_not_found_html(body.deal_id), again=True)
+            html = texts.deal_not_found_html(body.deal_id)
+            return self._reply(body, html, again=True, code=link_refusals.DEAL_NOT_FOUND)
         if lead.is_deleted:
-            return self._reply(body, texts.deal_deleted_html(body.deal_id), again=True)
+            html = texts.deal_deleted_html(body.deal_id)
+            return self._reply(body, html, again=True, code=link_refusals.DEAL_DELETED)
         if (other := await self.other_bot(body.deal_id)) is not None:
-            return self._reply(body, texts.linked_by_other_bot_html(body.deal_id, other), again=False)
+            html = texts.linked_by_other_bot_html(body.deal_id, other)
+            return self._reply(body, html, again=False, code=link_refusals.OTHER_BOT)
         name = lead.name or f"Сделка № {body.deal_id}"
         if not await self._room.reserve(body.deal_id, body.topic):
             html = full_deal_texts.no_room_html(name, account.deal_link(body.deal_id), body.deal_id)
-            return self._reply(body, html, again=True)
+            return self._reply(body, html, again=True, code=link_refusals.NO_ROOM)
         if self._state.is_linked(body.deal_id):
             return DONE  # two people named the same deal at the same moment
         now = int(self._services.now().timestamp())
@@ -214,7 +217,7 @@ class GroupMenu:
         bot = self._services.registry.bot_of(self._account_id, self._state.row.bot_id)
         return bot.username if bot is not None else str(self._state.row.bot_id)
 
-    def _reply(self, body: CheckDeal, html: str, *, again: bool) -> Outcome:
+    def _reply(self, body: CheckDeal, html: str, *, again: bool, code: str = link_refusals.REFUSED) -> Outcome:
         now = int(self._services.now().timestamp())
         asking = again and body.user_id in self._state.dialogs(now)
         say = Say(
@@ -228,7 +231,8 @@ class GroupMenu:
         todo = (NewBody(lane=CHAT_LANE, body=say),) if body.user_id else ()
         dialog = {"thread": body.thread, "topic": body.topic}
         rows = self._state.open_dialog(body.user_id, now, **dialog) if asking else ()
-        return Outcome(rows=rows, todo=todo, error=texts.plain(html) if not body.user_id else None)
+        refusal = None if body.user_id else str(link_refusals.LinkRefusal(code, texts.plain(html)))
+        return Outcome(rows=rows, todo=todo, error=refusal)
 
     def _say(self, html: str, thread: int | None) -> NewBody:
         return NewBody(lane=CHAT_LANE, body=Say(chat_id=self._state.row.chat_id, html=html, thread=thread))
@@ -279,9 +283,9 @@ class GroupMenu:
 
 
 def _who(user_id: int, name: str) -> str:
-    """Who linked or unlinked, as a note says it."""
+    """Who linked or unlinked, as a note says it. Without a Telegram id: somebody in amoCRM, or an operator."""
     if not user_id:
-        return deal_texts.OPERATOR
+        return name or deal_texts.OPERATOR
     return texts.ADMINISTRATOR_OF_GROUP.lower() if user_id == GROUP_ANONYMOUS_BOT else name
 
 

@@ -11,13 +11,14 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from dealgram.actors.commands import Command, LinkDeal, UnlinkDeal, command_entry
+from dealgram.actors.commands import LinkDeal, UnlinkDeal
+from dealgram.actors.groups.link_command import LinkRefusedError, carry_out
 from dealgram.actors.names import group_address
 from dealgram.cli.context import ID, Desk, Failure, open_desk, run
 from dealgram.persistence import accounts, groups, links, topics
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.persistence.journal import Journal
-from dealgram.persistence.records import Group, Link
+from dealgram.persistence.records import Link
 
 ANSWER_DEADLINE_S = 15.0
 LOOK_EVERY_S = 0.2
@@ -88,7 +89,7 @@ def link() -> None:
 @click.option("--topic", type=ID, help="Link this forum topic alone (see `group topics`), not the whole group.")
 def add_link(group_id: int, deal_id: int, topic: int | None) -> None:
     """Link group GROUP_ID (see `group list`) to deal DEAL_ID."""
-    _command(group_id, LinkDeal(deal_id=deal_id, topic=topic), deal_id, linked=True)
+    _command(group_id, LinkDeal(deal_id=deal_id, topic=topic), "linked")
 
 
 @link.command("remove")
@@ -96,42 +97,37 @@ def add_link(group_id: int, deal_id: int, topic: int | None) -> None:
 @click.argument("deal_id", type=ID)
 def remove_link(group_id: int, deal_id: int) -> None:
     """Unlink group GROUP_ID from deal DEAL_ID."""
-    _command(group_id, UnlinkDeal(deal_id=deal_id), deal_id, linked=False)
+    _command(group_id, UnlinkDeal(deal_id=deal_id), "unlinked")
 
 
-def _command(group_id: int, command: Command, deal_id: int, *, linked: bool) -> None:
+def _command(group_id: int, command: LinkDeal | UnlinkDeal, done: str) -> None:
     async def main() -> None:
         async with open_desk() as desk:
             row = await groups.find(desk.db, group_id)
             if row is None:
                 raise Failure(f"there is no group {group_id}; see: dealgram group list")
-            entry = command_entry(row.account_id, group_address(group_id), command)
             async with Journal.open(desk.db, on_accepted=lambda _: None) as journal:
-                (entry_id,) = await journal.accept([entry])
-            await desk.db.execute("SELECT pg_notify($1, $2)", WAKE_CHANNEL, wake_payload(group_address(group_id)))
-            with trio.move_on_after(ANSWER_DEADLINE_S):
-                while True:
-                    if await _is_linked(desk, row, deal_id) == linked:
-                        click.echo("linked" if linked else "unlinked")
-                        return
-                    if (refusal := await _refusal(desk, row, entry_id)) is not None:
-                        raise Failure(refusal)
-                    await trio.sleep(LOOK_EVERY_S)
-            click.echo("accepted; it will be carried out when the service runs")
+                with trio.move_on_after(ANSWER_DEADLINE_S) as patience:
+                    try:
+                        await carry_out(desk.db, journal, row, command, _Pause(desk, group_id))
+                    except LinkRefusedError as refusal:
+                        raise Failure(str(refusal)) from refusal
+            late = "accepted; it will be carried out when the service runs"
+            click.echo(late if patience.cancelled_caught else done)
 
     run(main)
 
 
-async def _is_linked(desk: Desk, row: Group, deal_id: int) -> bool:
-    found = await links.for_group(desk.db, row.account_id, row.group_id)
-    return any(each.deal_id == deal_id for each in found)
+class _Pause:
+    """Before the first look: wake a service that runs elsewhere. Then a pause before each look."""
 
+    def __init__(self, desk: Desk, group_id: int) -> None:
+        self._desk = desk
+        self._payload = wake_payload(group_address(group_id))
+        self._woken = False
 
-async def _refusal(desk: Desk, row: Group, entry_id: int | None) -> str | None:
-    """Why the command came to nothing, once the service has looked the deal up."""
-    reason = await desk.db.fetchval(
-        "SELECT error FROM outbox WHERE account_id = $1 AND state <> 'pending' AND dedupe = $2",
-        row.account_id,
-        f"{group_address(row.group_id)}-e{entry_id}-0-",
-    )
-    return str(reason) if reason else None
+    async def __call__(self) -> None:
+        if not self._woken:
+            self._woken = True
+            await self._desk.db.execute("SELECT pg_notify($1, $2)", WAKE_CHANNEL, self._payload)
+        await trio.sleep(LOOK_EVERY_S)
