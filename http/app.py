@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from quart_trio import QuartTrio
 
-from dealgram.http import accounts, amojo_hook, crm_hook, errors, health, media, metrics, oauth, telegram_hook
+from dealgram.http import accounts, amojo_hook, crm_hook, errors, health, informer, media, metrics, oauth, telegram_hook
 from dealgram.http.api.application import mount
 from dealgram.http.closing import Exchange
 from dealgram.http.hooks import BODY_LIMIT
@@ -40,6 +40,8 @@ def create_app(services: HttpServices) -> Application:
     app.register_blueprint(oauth.routes(services, figures))
     if api is not None:
         app.register_blueprint(api.blueprint)
+    if services.widget_api is not None and services.registrations is not None:
+        app.register_blueprint(informer.routes(services, services.widget_api, services.registrations, figures))
     app.register_blueprint(health.routes(services))
     app.register_blueprint(accounts.routes(services))
     app.register_blueprint(metrics.routes(services, figures))

@@ -41,7 +41,7 @@ BODY_LIMIT = 1024 * 1024  # bytes; the largest genuine update or hook is some te
 _PATH_VALUE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _LINGER_BYTES = 16 * BODY_LIMIT  # how much of a body that is too large is read away before it is refused
 _LINGER_S = 5.0
-_DURABLE_PATHS = ("/oauth/", "/telegram/", "/amojo/", "/amocrm/hooks/")
+_DURABLE_PATHS = ("/oauth/", "/telegram/", "/amojo/", "/amocrm/hooks/", "/widget_controller/")
 
 
 def _is_durable(scope: HTTPScope) -> bool:

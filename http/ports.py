@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dealgram.http.account_ports import AccountPorts
     from dealgram.http.api.ports import WidgetApi
     from dealgram.http.seals import Seals
+    from dealgram.http.seller_ports import Billing, Registrations
 
 
 class HookOutcome(enum.Enum):
@@ -152,6 +153,9 @@ class HttpServices:
     seals: Seals  # for what goes through a browser and comes back
     media: MediaSource | None = None  # without it there is no /media
     widget_api: WidgetApi | None = None  # without it there is no /api/v1
+    registrations: Registrations | None = None  # without it, or without the API, there is no /widget_controller
+    billing: Billing | None = None
+    billing_token: str | None = None  # without it there is no /billing
     ops_token: str | None = None  # guards /health/actors and /metrics
     trusted_proxies: int = 0  # how many of our own stand in front, so many X-Forwarded-For are believed
     commit_deadline_s: float = 10.0  # longest wait of a hook for its commit, also past a hung-up sender
@@ -159,4 +163,4 @@ class HttpServices:
     live_lag_limit_s: float = 10.0  # a loop that wakes later than this is not alive
 
     def __repr__(self) -> str:
-        return "HttpServices(...)"  # holds the operators' token
+        return "HttpServices(...)"  # holds tokens
