@@ -14,7 +14,7 @@ PIP    := PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip in
 WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench clean
+.PHONY: help run test lint widget bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+widget: $(VENV)/.run ## build build/widget.zip and check it; CONFIG=FILE, RELEASE=1, AFTER=VERSION (docs/widget.md)
+	@$(NODE_MODULES)
+	@$(BIN)/dealgram widget build --out build/widget.zip $(if $(CONFIG),--config $(CONFIG)) $(if $(RELEASE),--release)
+	@"$$($(NODE_MODULES) --node)" widget/check/main.mjs $(if $(RELEASE),--release) $(if $(AFTER),--after $(AFTER)) build/widget.zip
 
 bench: $(VENV)/.dev ## measure; prints JSON (see docs/benchmarks.md)
 	@$(BIN)/python benchmarks/runtime.py
