@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quart import Blueprint, Response
 
+from dealgram.http.api import account, employees
 from dealgram.http.api.frame import PREFIX, Api
 from dealgram.http.api.ports import WidgetApi
 
@@ -28,4 +29,6 @@ class MountedApi:
 def mount(services: WidgetApi, *, trusted_proxies: int) -> MountedApi:
     """Build the API over its ports."""
     api = Api(services, trusted_proxies=trusted_proxies)
+    account.routes(api, services.account)
+    employees.routes(api, services.account)
     return MountedApi(api, api.blueprint())
