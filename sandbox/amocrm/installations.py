@@ -13,7 +13,7 @@ from dealgram.sandbox.amocrm import consent, oauth
 from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.records import SimUser
 from dealgram.sandbox.amocrm.server_calls import ServerCall, ServerCalls
-from dealgram.sandbox.amocrm.world import World
+from dealgram.sandbox.amocrm.world import Token, World
 
 
 class Installations:
@@ -134,6 +134,16 @@ class Installations:
             account.webhooks.clear()
         self.world.events.publish("account", account_id=account.id)
         return self._calls.uninstalled(account)
+
+    def open_session(self, account: SimAccount, user: SimUser) -> str:
+        """The cookie of a browser in which this user is logged in; the same for every page of theirs."""
+        sessions = self.world.sessions
+        for cookie, session in sessions.items():
+            if (session.account_id, session.user_id) == (account.id, user.id):
+                return cookie
+        cookie = self.world.ids.secret(32)
+        sessions[cookie] = Token(account_id=account.id, user_id=user.id, expires_at=float("inf"))
+        return cookie
 
     def disconnect(self, account: SimAccount) -> None:
         """The channel is disconnected for this account, the tokens stay."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -18,7 +19,7 @@ from dealgram.sandbox.amocrm.account import SimAccount
 from dealgram.sandbox.amocrm.answers import HTML, NO_CONTENT, Answer, Refused, hal, refuse
 from dealgram.sandbox.amocrm.records import SimUser
 from dealgram.sandbox.amocrm.shapes import BAD_CHOICE, BAD_VALUE, UNKNOWN, Check, Problem
-from dealgram.sandbox.amocrm.world import RawRequest, World
+from dealgram.sandbox.amocrm.world import RawRequest, Token, World
 
 PREFIX = "/api/v4/"
 _UID = re.compile(r"[0-9a-f]{20,}\Z")
@@ -143,14 +144,14 @@ class Router:
 
 def account_of(world: World, request: RawRequest) -> SimAccount | None:
     """The account of the bearer token, whether it is still good or not."""
-    grant = world.access_tokens.get(_bearer(request))
+    grant = _grant(world, request)
     return world.accounts.get(grant.account_id) if grant is not None else None
 
 
 def handle(world: World, router: Router, request: RawRequest) -> Answer:
     """Answers one request; raises Refused."""
     found, numbers, uid, is_known = router.find(request)
-    grant = world.access_tokens.get(_bearer(request))
+    grant = _grant(world, request)
     if grant is None or grant.expires_at <= world.now():
         reason = "the access token is missing, unknown or revoked" if grant is None else "the access token has expired"
         status = 403 if found is not None and found.operation in ("sources.list", "sources.get") else 401
@@ -186,6 +187,16 @@ def handle(world: World, router: Router, request: RawRequest) -> Answer:
     if found.body and request.body:
         call.body = _decode(request)
     return found.handler(call)
+
+
+def _grant(world: World, request: RawRequest) -> Token | None:
+    """Of the bearer token; amoCRM's own pages read with the user's session instead."""
+    if "authorization" in request.headers or request.method != "GET":
+        return world.access_tokens.get(_bearer(request))
+    account_id = world.hosts.get(request.headers.get("host", ""))
+    cookies = SimpleCookie(request.headers.get("cookie", ""))
+    session = cookies.get(f"session_{account_id}")
+    return world.sessions.get(session.value) if session is not None else None
 
 
 def _bearer(request: RawRequest) -> str:

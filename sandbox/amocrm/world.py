@@ -87,6 +87,8 @@ class World:
     codes: dict[str, Token] = field(default_factory=dict)
     access_tokens: dict[str, Token] = field(default_factory=dict)
     refresh_tokens: dict[str, Token] = field(default_factory=dict)
+    sessions: dict[str, Token] = field(default_factory=dict)
+    """Cookies of users whose browser has a page of the account open."""
     violations: list[str] = field(default_factory=list)
     violations_dropped: int = 0
     requests: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))

@@ -32,10 +32,13 @@ from dealgram.sandbox.amocrm import Switches as AmoSwitches
 from dealgram.sandbox.controller import ControllerSimulator
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.serve import serve
+from dealgram.sandbox.shell import ModulesMissingError, Shell
+from dealgram.sandbox.shell import mount as mount_shell
 from dealgram.sandbox.telegram import SimBot, TelegramSimulator
 from dealgram.sandbox.telegram import Switches as TelegramSwitches
 from dealgram.service import Service
 from dealgram.settings import Settings
+from dealgram.widget_archive import WidgetConfig, build, source_folder
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +51,7 @@ CHANNEL = SimChannel(
 )
 INTEGRATION = SimIntegration(
     client_id="5a9db0c5-0000-4000-8000-00000000c11e",
-    client_secret="sandbox-client-secret",  # noqa: S106
+    client_secret="sandbox-0123456789abcdef0123456789abcdef0123456789abcdef0123456",  # noqa: S106
     redirect_uri="https://sandbox.example/oauth/callback",
 )
 
@@ -114,6 +117,10 @@ class Playground:
     amocrm_port: int
     controller_port: int
     nursery: trio.Nursery = field(repr=False)
+    shell: Shell | None = None
+    """amoCRM's pages with the widget on them; None where they cannot be shown."""
+    shell_is_off: str = ""
+    """In one sentence, why they cannot."""
 
     @property
     def amocrm_url(self) -> str:
@@ -143,6 +150,8 @@ class Playground:
         self.amo.hook_url = f"{service_url}/amojo/{{scope_id}}"
         self.amo.redirect_url = f"{service_url}/oauth/callback"
         self.amo.uninstall_url = f"{service_url}/oauth/uninstalled"
+        if self.shell is not None:
+            self.shell.service_url = service_url
 
     def settings(self, settings: Settings) -> Settings:
         """The settings of a service that plays here."""
@@ -227,6 +236,7 @@ async def open_playground(
         rng=random.Random(seed),  # noqa: S311
     )
     controller = ControllerSimulator()
+    shell, shell_is_off = open_shell(amo)
     async with trio.open_nursery() as nursery:
         await nursery.start(telegram.run)
         await nursery.start(amo.run)
@@ -238,12 +248,34 @@ async def open_playground(
             amocrm_port=await listen(nursery, amo.app, amocrm_port),
             controller_port=await listen(nursery, controller.app, controller_port),
             nursery=nursery,
+            shell=shell,
+            shell_is_off=shell_is_off,
         )
         amo.api_host = f"127.0.0.1:{playground.amocrm_port}"
         try:
             yield playground
         finally:
             nursery.cancel_scope.cancel()
+
+
+def open_shell(amo: AmoSimulator) -> tuple[Shell | None, str]:
+    """amoCRM's pages with the tree's widget on them; or None and, in one sentence, why not."""
+    if source_folder() is None:
+        return None, "this installation has no source tree with the widget in it"
+
+    def widget_zip() -> bytes:
+        return build(widget_config(shell.service_url))
+
+    try:
+        shell = mount_shell(amo.app, amo, widget_zip, Path(__file__).resolve().parents[2] / "node_modules")
+    except ModulesMissingError as error:
+        return None, str(error)
+    return shell, ""
+
+
+def widget_config(service_url: str) -> WidgetConfig:
+    """The widget of a service at this address; everything else keeps its placeholder."""
+    return WidgetConfig(api_url=f"{service_url}/api/v1", informer_url=f"{service_url}/widget_controller/informer")
 
 
 async def listen(nursery: trio.Nursery, app: QuartTrio, port: int) -> int:
