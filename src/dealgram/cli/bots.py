@@ -10,8 +10,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from dealgram.actors.bots.bot_choices import changed_choices
 from dealgram.actors.bots.bot_troubles import sentences
-from dealgram.actors.cards.deal_title import TitleError, check_title
+from dealgram.actors.cards.deal_title import TitleError
 from dealgram.actors.choices import BotSettings
 from dealgram.actors.groups.invitations import invitation
 from dealgram.cli.context import ID, Desk, Failure, open_desk, run
@@ -144,16 +145,14 @@ def remove_bot(bot_id: int) -> None:
 
 
 def _changes(unsorted: str | None, deal_title: str | None, deal_tags: tuple[str, ...]) -> dict[str, object]:
-    changes: dict[str, object] = {}
-    if unsorted is not None:
-        changes["unsorted"] = unsorted == "on"
-    if deal_title is not None:
-        try:
-            changes["deal_title"] = check_title(deal_title)
-        except TitleError as error:
-            raise click.UsageError(f"--deal-title: {error}") from error
-    if deal_tags:
-        changes["deal_tags"] = [tag.strip() for tag in dict.fromkeys(deal_tags) if tag.strip()]
+    try:
+        changes = changed_choices(
+            unsorted=None if unsorted is None else unsorted == "on",
+            deal_title=deal_title,
+            deal_tags=deal_tags or None,
+        )
+    except TitleError as error:
+        raise click.UsageError(f"--deal-title: {error}") from error
     try:
         msgspec.convert(changes, BotSettings)
     except msgspec.ValidationError as error:
