@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from quart_trio import QuartTrio
 
-from dealgram.http import accounts, amojo_hook, crm_hook, errors, health, informer, media, metrics, oauth, telegram_hook
+from dealgram.http import (
+    accounts,
+    amojo_hook,
+    billing,
+    crm_hook,
+    errors,
+    health,
+    informer,
+    media,
+    metrics,
+    oauth,
+    telegram_hook,
+)
 from dealgram.http.api.application import mount
 from dealgram.http.closing import Exchange
 from dealgram.http.hooks import BODY_LIMIT
@@ -42,6 +54,8 @@ def create_app(services: HttpServices) -> Application:
         app.register_blueprint(api.blueprint)
     if services.widget_api is not None and services.registrations is not None:
         app.register_blueprint(informer.routes(services, services.widget_api, services.registrations, figures))
+    if services.billing is not None and services.billing_token is not None:
+        app.register_blueprint(billing.routes(services, services.billing, services.billing_token))
     app.register_blueprint(health.routes(services))
     app.register_blueprint(accounts.routes(services))
     app.register_blueprint(metrics.routes(services, figures))

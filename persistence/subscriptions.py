@@ -99,6 +99,14 @@ async def changes(db: Database, account_id: int, limit: int = 50) -> list[Change
     return [_change(record) for record in records]
 
 
+async def change_of(db: Database, account_id: int, request_id: str) -> Change | None:
+    """The change that a request made."""
+    record = await db.fetchrow(
+        "SELECT * FROM subscription_changes WHERE account_id = $1 AND request_id = $2", account_id, clean(request_id)
+    )
+    return None if record is None else _change(record)
+
+
 async def notes(db: Database) -> dict[tuple[int, str], dt.datetime]:
     """For which period each account was told of a phase last."""
     records = await db.fetch("SELECT account_id, phase, until FROM subscription_notes")
@@ -141,7 +149,7 @@ async def extend(
         lambda before: _later(max(before.until, now), more),
         now,
         by,
-        f"extend {days:g} days",
+        extension(days),
         request_id,
     )
 
@@ -150,7 +158,17 @@ async def set_until(
     db: Database, account_id: int, until: dt.datetime, *, now: dt.datetime, by: str, request_id: str | None = None
 ) -> Stored | None:
     """Let the access end at a moment, later or earlier than it would; one in the past means now. Else as `extend`."""
-    return await _change_to(db, account_id, lambda _: until, now, by, f"until {until.isoformat()}", request_id)
+    return await _change_to(db, account_id, lambda _: until, now, by, new_end(until), request_id)
+
+
+def extension(days: float) -> str:
+    """How an extension is written down."""
+    return f"extend {days:g} days"
+
+
+def new_end(until: dt.datetime) -> str:
+    """How a new end is written down."""
+    return f"until {until.isoformat()}"
 
 
 def changed(before: Stored, until: dt.datetime, now: dt.datetime) -> Stored:
