@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from pydantic import SecretStr
@@ -20,8 +21,10 @@ from dealgram.persistence import accounts
 from dealgram.persistence.records import Account
 from dealgram.playground import Playground, open_playground
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
+from dealgram.sandbox.amocrm import disposable
 from dealgram.sandbox.faults import Order
 from dealgram.sandbox.page.world import World, build_world
+from dealgram.sandbox.telegram import SimBot, SimUser
 from dealgram.service import Service, open_service
 from dealgram.settings import Settings
 
@@ -39,6 +42,7 @@ class Stage:
     world: World
     settings: Settings
     service: Service | None = None
+    service_url: str = ""
     account: Account | None = None
     gate_policy: GatePolicy | None = None
     limits: LimitSettings = UNLIMITED
@@ -191,6 +195,14 @@ class Stage:
         message = partial(self.amo.message, self.world.account, amo_id)
         return await self.until(lambda: message().status != "sent" and message(), "a status of the answer")
 
+    async def start_bot(self, person: SimUser | None = None, bot: SimBot | None = None) -> None:
+        """A person (Anna) starts a bot (that of sales), and both sides have seen it: answers have somewhere to go."""
+        person, bot = person or self.world.anna, bot or self.world.sales_bot
+        self.telegram.write(person, bot, "/start")
+        await self.in_card(person, texts.STARTED_BOT, bot)
+        await self.until(lambda: texts.GREETING in self.private_texts(person, bot), "the greeting")
+        await self.quiet()
+
     async def quiet(self) -> None:
         """Wait until the journal holds no more work."""
         with trio.fail_after(PATIENCE_S):
@@ -258,6 +270,7 @@ async def running_service(stage: Stage) -> AsyncIterator[Service]:
     async with _open(stage) as service, trio.open_nursery() as nursery:
         bound = await nursery.start(service.run)
         stage.playground.send_hooks_to(bound.url)
+        stage.service_url = bound.url
         stage.service = service
         try:
             yield service
@@ -448,6 +461,13 @@ class GroupPlay:
 
 
 @pytest.fixture
+async def told(stage) -> Stage:
+    """A stage on which Anna has started the sales bot."""
+    await stage.start_bot()
+    return stage
+
+
+@pytest.fixture
 async def play(stage) -> GroupPlay:
     """The sample world's group with the sales bot, after the bot's greeting."""
     play = GroupPlay(stage, stage.world.group, stage.world.sales_bot)
@@ -491,3 +511,41 @@ def play_of() -> type[GroupPlay]:
 def play_in(stage) -> Callable[..., GroupPlay]:
     """Another group of the stage."""
     return lambda chat, bot=None: GroupPlay(stage, chat, bot or stage.world.sales_bot)
+
+
+@dataclass
+class WidgetCalls:
+    """Calls of the widget's API by one user out of one account's page, with a new token each."""
+
+    stage: Stage
+    account: Any
+    user: Any
+
+    @property
+    def origin(self) -> str:
+        return self.stage.playground.url_of(self.account)
+
+    def token(self) -> str:
+        return disposable.mint(self.stage.amo.world, self.account, self.user)
+
+    async def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        """``more`` for httpx; ``headers`` beside the token and the page's origin."""
+        headers = {"X-Auth-Token": self.token(), "Origin": self.origin} | more.pop("headers", {})
+        async with httpx.AsyncClient(base_url=f"{self.stage.service_url}/api/v1", timeout=60) as client:
+            return await client.request(method, path, json=body, headers=headers, **more)
+
+    async def get(self, path: str, **more: Any) -> Any:
+        """The answer of a call that is expected to succeed."""
+        answer = await self("GET", path, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def widget_calls(stage) -> Callable[..., WidgetCalls]:
+    """``widget_calls()``: the sample account's administrator; ``widget_calls(user=…, account=…)``: somebody else."""
+
+    def make(user: Any = None, account: Any = None) -> WidgetCalls:
+        return WidgetCalls(stage, account or stage.world.account, user or stage.world.olga)
+
+    return make

@@ -12,21 +12,6 @@ from dealgram.sandbox.amocrm.outgoing import Attachment
 from dealgram.sandbox.serve import serve
 
 
-async def begin(stage) -> None:
-    """Anna starts the sales bot: from now on answers to her have somewhere to go."""
-    stage.telegram.write(stage.world.anna, stage.world.sales_bot, "/start")
-    await stage.in_card(stage.world.anna, texts.STARTED_BOT)
-    await stage.until(lambda: texts.GREETING in stage.private_texts(stage.world.anna), "the greeting")
-    await stage.quiet()
-
-
-@pytest.fixture
-async def told(stage):
-    """A stage on which Anna has started the sales bot."""
-    await begin(stage)
-    return stage
-
-
 def answers(stage) -> list[str]:
     return stage.private_texts(stage.world.anna)[1:]
 
@@ -85,7 +70,7 @@ async def test_answers_wait_for_a_telegram_that_cannot_be_reached(empty_stage, c
         port = await nursery.start(_serve, stage.telegram.app, reachable)
         stage.settings = stage.settings.model_copy(update={"telegram_api_url": f"http://127.0.0.1:{port}"})
         async with connected(stage) as service:
-            await begin(stage)
+            await stage.start_bot()
             reachable.cancel()
             sent = [stage.answer(world.anna, f"Ответ {number}") for number in range(3)]
             await _until_a_lane_waits(service)
@@ -150,7 +135,7 @@ async def test_a_status_that_amocrm_could_not_take_is_reported_again(told):
 async def test_an_answer_that_waits_in_the_journal_goes_out_in_the_services_next_life(empty_stage, connected, running):
     stage, world = empty_stage, empty_stage.world
     async with connected(stage) as service:
-        await begin(stage)
+        await stage.start_bot()
         order = stage.telegram.faults.answer("sendMessage", status=503, times=None)
         answer = stage.answer(world.anna, "Дождитесь")
         await _until_a_lane_waits(service)

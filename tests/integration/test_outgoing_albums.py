@@ -31,20 +31,6 @@ def files(count: int) -> list[Attachment]:
     return [Attachment("file", samples.pdf(seed=number), name=f"Файл {number}.pdf") for number in range(count)]
 
 
-async def begin(stage) -> None:
-    stage.telegram.write(stage.world.anna, stage.world.sales_bot, "/start")
-    await stage.in_card(stage.world.anna, texts.STARTED_BOT)
-    await stage.until(lambda: texts.GREETING in stage.private_texts(stage.world.anna), "the greeting")
-    await stage.quiet()
-
-
-@pytest.fixture
-async def told(stage):
-    """A stage on which Anna has started the sales bot."""
-    await begin(stage)
-    return stage
-
-
 def seen(stage) -> list[dict]:
     return stage.private_messages(stage.world.anna)[1:]
 
@@ -94,7 +80,7 @@ FORMS = [
 @pytest.mark.parametrize("switches", FORMS, ids=lambda one: f"{one.media_group}-{one.album_text}-{one.album_order}")
 async def test_an_album_in_every_form_of_amocrms_hooks(stage_with, connected, switches):
     async with stage_with(switches) as stage, connected(stage):
-        await begin(stage)
+        await stage.start_bot()
         sent = pictures(4)
         answer = stage.answer(stage.world.anna, "Четыре фасада", attachments=sent)
         assert await statuses(stage, answer) == ["delivered"] * 4
@@ -110,7 +96,7 @@ async def test_an_album_in_every_form_of_amocrms_hooks(stage_with, connected, sw
 
 async def test_files_without_a_group_go_one_by_one_in_order(stage_with, connected):
     async with stage_with(AmoSwitches(rest_rate_per_s=None, media_group="absent")) as stage, connected(stage):
-        await begin(stage)
+        await stage.start_bot()
         sent = pictures(3)
         stage.answer(stage.world.anna, "Три", attachments=sent)
         await stage.until(lambda: len(seen(stage)) == 3, "all three")
@@ -278,7 +264,7 @@ async def test_an_album_is_gathered_anew_in_the_services_next_life(empty_stage, 
     stage = empty_stage
     sent = pictures(3)
     async with connected(stage):
-        await begin(stage)
+        await stage.start_bot()
         order = stage.telegram.faults.answer("sendMediaGroup", status=503, times=None)
         answer = stage.answer(stage.world.anna, "Три", attachments=sent)
         await stage.taken(order)
@@ -295,7 +281,7 @@ async def test_a_kill_in_the_middle_of_an_album_leaves_all_its_files_unknown(emp
     stage = empty_stage
     stage.settings = stage.settings.model_copy(update={"drain_s": 0.2})
     async with connected(stage):
-        await begin(stage)
+        await stage.start_bot()
         order = stage.telegram.faults.hold("sendMediaGroup", times=1)
         answer = stage.answer(stage.world.anna, "Три", attachments=pictures(3))
         await stage.taken(order)
@@ -310,7 +296,7 @@ async def test_a_kill_between_the_begun_rows_sends_the_others(empty_stage, conne
     stage = empty_stage
     sent = pictures(3)
     async with connected(stage):
-        await begin(stage)
+        await stage.start_bot()
         order = stage.telegram.faults.answer("sendMediaGroup", status=503, times=None)
         answer = stage.answer(stage.world.anna, "", attachments=sent)
         await stage.taken(order)

@@ -17,16 +17,6 @@ from dealgram.sandbox.amocrm.attachments import Attachment
 MB = 1024 * 1024
 
 
-@pytest.fixture
-async def told(stage):
-    """A stage on which Anna has started the sales bot."""
-    stage.telegram.write(stage.world.anna, stage.world.sales_bot, "/start")
-    await stage.in_card(stage.world.anna, texts.STARTED_BOT)
-    await stage.until(lambda: texts.GREETING in stage.private_texts(stage.world.anna), "the greeting")
-    await stage.quiet()
-    return stage
-
-
 def seen(stage, person=None) -> list[dict]:
     """What the bot sent to a person, after its greeting."""
     return stage.private_messages(person or stage.world.anna)[1:]

@@ -16,9 +16,7 @@ QUESTION = "Когда приедет замерщик? И сколько это
 async def told(stage):
     """Anna has started the sales bot and asked something."""
     anna = stage.world.anna
-    stage.telegram.write(anna, stage.world.sales_bot, "/start")
-    await stage.in_card(anna, texts.STARTED_BOT)
-    await stage.until(lambda: texts.GREETING in stage.private_texts(anna), "the greeting")
+    await stage.start_bot()
     stage.telegram.write(anna, stage.world.sales_bot, QUESTION)
     await stage.in_card(anna, QUESTION)
     await stage.quiet()

@@ -24,14 +24,6 @@ def new_deals(stage) -> list:
     return [lead for lead in stage.world.account.leads.values() if lead.id not in stage.world.deals]
 
 
-async def begin(stage, person, bot=None) -> None:
-    """The person starts the bot; both sides have seen it."""
-    bot = bot or stage.world.sales_bot
-    stage.telegram.write(person, bot, "/start")
-    await stage.in_card(person, texts.STARTED_BOT, bot)
-    await stage.until(lambda: GREETING in stage.private_texts(person, bot), "the greeting")
-
-
 async def test_an_unknown_person_gets_a_contact_a_deal_in_the_bots_pipeline_and_a_greeting(stage):
     world = stage.world
     stage.telegram.write(world.anna, world.sales_bot, "/start реклама")
@@ -130,7 +122,7 @@ async def test_an_opening_whose_answer_got_lost_is_finished_once(stage, operatio
 
 async def test_an_answer_reaches_the_person_and_is_marked_delivered(stage):
     world = stage.world
-    await begin(stage, world.anna)
+    await stage.start_bot(world.anna)
     answer = stage.answer(world.anna, "Здравствуйте, Анна! <Это не разметка> & *не звёзды*")
     assert (await stage.status(answer)).status == "delivered"
     assert stage.private_texts(world.anna) == [GREETING, "Здравствуйте, Анна! <Это не разметка> & *не звёзды*"]
@@ -140,7 +132,7 @@ async def test_an_answer_reaches_the_person_and_is_marked_delivered(stage):
 
 async def test_a_long_answer_arrives_in_parts_and_in_order(stage):
     world = stage.world
-    await begin(stage, world.anna)
+    await stage.start_bot(world.anna)
     long = " ".join(f"слово{number}🎈" for number in range(1500))
     after = [stage.answer(world.anna, long), stage.answer(world.anna, "И последнее")]
     for answer in after:
@@ -155,7 +147,7 @@ async def test_a_long_answer_arrives_in_parts_and_in_order(stage):
 
 async def test_quotes_go_both_ways(stage):
     world = stage.world
-    await begin(stage, world.anna)
+    await stage.start_bot(world.anna)
     written = stage.telegram.write(world.anna, world.sales_bot, "Есть ли скидка?")
     question = await stage.in_card(world.anna, "Есть ли скидка?")
     answer = stage.answer(world.anna, "Есть, 10%", reply_to=question.amo_id)
@@ -171,7 +163,7 @@ async def test_quotes_go_both_ways(stage):
 
 async def test_a_quick_quote_of_a_message_that_amocrm_has_not_taken_yet_is_kept(stage):
     world = stage.world
-    await begin(stage, world.anna)
+    await stage.start_bot(world.anna)
     stage.amo.faults.answer("amojo.send", status=503, times=2)
     first = stage.telegram.write(world.anna, world.sales_bot, "Первое")
     stage.telegram.write(world.anna, world.sales_bot, "Второе", reply_to=first["message_id"])
@@ -181,7 +173,7 @@ async def test_a_quick_quote_of_a_message_that_amocrm_has_not_taken_yet_is_kept(
 
 async def test_a_quote_that_amocrm_refuses_costs_the_quote_and_not_the_message(stage):
     world = stage.world
-    await begin(stage, world.anna)
+    await stage.start_bot(world.anna)
     first = stage.telegram.write(world.anna, world.sales_bot, "Забытое")
     shown = await stage.in_card(world.anna, "Забытое")
     del world.account.messages[shown.amo_id]  # amoCRM keeps no message for ever
@@ -214,7 +206,7 @@ async def test_an_edit_right_behind_its_message_is_not_lost(stage):
 
 async def test_blocking_and_unblocking_stand_in_the_card_and_an_answer_says_why_it_failed(stage):
     world = stage.world
-    await begin(stage, world.anna)
+    await stage.start_bot(world.anna)
     stage.telegram.block(world.anna, world.sales_bot)
     await stage.in_card(world.anna, texts.BLOCKED_BOT)
     answer = stage.answer(world.anna, "Вы здесь?")
