@@ -19,7 +19,8 @@ define([
     network: 'modal.reasons.network',
     timeout: 'modal.reasons.timeout',
     too_many: 'modal.reasons.too_many',
-    unavailable: 'modal.reasons.unavailable'
+    unavailable: 'modal.reasons.unavailable',
+    internal: 'modal.reasons.unexpected'
   };
 
   function inputOf($body, field) {
@@ -102,10 +103,10 @@ define([
     function showNotice(kind, parts) {
       $notice.empty();
       if (parts.length) {
-        const $callout = $('<div>', { 'class': 'dgm-callout dgm-callout--' + kind }).appendTo($notice);
+        const $text = $('<div>', { 'class': 'dgm-form-notice__text dgm-form-notice__text_' + kind }).appendTo($notice);
 
         parts.forEach(function (part) {
-          $('<p class="dgm-form-notice__line"></p>').append(part).appendTo($callout);
+          $('<p class="dgm-form-notice__line"></p>').append(part).appendTo($text);
         });
       }
     }
