@@ -117,6 +117,8 @@ def _whole(response: Response, size: int | None) -> Response:
 def _dressed(response: Response, found: FoundFile, etag: str) -> Response:
     response.headers.update(file_headers(found.link.content_type, found.link.file_name))
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    # Pages of amoCRM show pictures from here; who has the link may see the file, from wherever.
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["ETag"] = etag
     return response
 

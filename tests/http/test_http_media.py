@@ -120,6 +120,7 @@ async def test_a_file_comes_whole_with_its_type_and_its_length(shown):
     assert got.headers["content-length"] == str(len(DATA))
     assert got.headers["accept-ranges"] == "bytes"
     assert got.headers["x-content-type-options"] == "nosniff"
+    assert got.headers["cross-origin-resource-policy"] == "cross-origin", "pages of amoCRM show pictures from here"
     assert "sandbox" in got.headers["content-security-policy"]
     assert got.headers["cache-control"] == "private, max-age=86400, immutable"
     assert fake.downloads[0].closed.is_set()
