@@ -18,6 +18,7 @@ from dealgram.gateways.amocrm.leads import LOST, WON, Lead, LeadContact, NewLead
 from dealgram.gateways.amocrm.notes import Note
 from dealgram.gateways.amocrm.oauth import GrantRefused, OAuthClient, Subdomain, Tokens, verify_uninstall
 from dealgram.gateways.amocrm.session import TokenProvider
+from dealgram.gateways.amocrm.tasks import Task
 from dealgram.gateways.amocrm.unsorted import UnsortedChat
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Status",
     "Subdomain",
     "TalkChanged",
+    "Task",
     "TokenProvider",
     "Tokens",
     "TooManyLinksError",

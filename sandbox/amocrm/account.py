@@ -24,6 +24,7 @@ from dealgram.sandbox.amocrm.records import (
     SimPipeline,
     SimSource,
     SimStatus,
+    SimTask,
     SimTemplate,
     SimUser,
     SimWebhook,
@@ -65,6 +66,7 @@ class SimAccount:
         self.sources: dict[int, SimSource] = {}
         self.sources_by_external: dict[str, SimSource] = {}
         self.notes: dict[tuple[str, int], deque[SimNote]] = {}
+        self.tasks: dict[int, SimTask] = {}
         self.webhooks: dict[str, SimWebhook] = {}
         self.events: deque[SimEvent] = deque(maxlen=EVENTS_KEPT)
         self.templates: dict[int, SimTemplate] = {}

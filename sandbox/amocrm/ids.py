@@ -25,6 +25,7 @@ Kind = Literal[
     "webhook",
     "event",
     "template",
+    "task",
 ]
 
 _FIRST: dict[Kind, int] = {
@@ -44,6 +45,7 @@ _FIRST: dict[Kind, int] = {
     "webhook": 1_000_001,
     "event": 1,
     "template": 7_001,
+    "task": 215_001,
 }
 
 

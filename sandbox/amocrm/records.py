@@ -186,6 +186,25 @@ class SimNote:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimTask:
+    """A task of a user, by itself or at a card. Times in Unix seconds."""
+
+    id: int
+    responsible_user_id: int
+    text: str
+    complete_till: int
+    task_type_id: int
+    is_completed: bool
+    entity_type: str | None
+    entity_id: int | None
+    duration: int
+    result: str | None
+    created_by: int
+    created_at: int
+    updated_at: int
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class SimTemplate:
     """A chat template; `content` may hold markers of Salesbot."""
