@@ -116,3 +116,16 @@ class NoteNotForwarded(Body, frozen=True, kw_only=True, omit_defaults=True):
 
     registration_key: str
     revision: int
+
+
+class GiveTask(Body, frozen=True, kw_only=True, omit_defaults=True):
+    """Tell an administrator, by a task in amoCRM, that the account's time is nearly or wholly over (lane: the user's
+    tasks). Times in Unix seconds or, of the period's end, milliseconds."""
+
+    kind: ClassVar[str] = "account.task"
+
+    user_id: int
+    phase: Literal["ending", "lapsed"]
+    until_ms: int
+    text: str
+    complete_till_s: int

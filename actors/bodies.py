@@ -16,6 +16,7 @@ from dealgram.actors.account_bodies import (
     DropWebhook,
     ExchangeCode,
     ForwardRegistration,
+    GiveTask,
     NoteNotForwarded,
     NoteRemoval,
     PlanRepair,
@@ -53,6 +54,8 @@ class PostMessage(Body, frozen=True, kw_only=True, omit_defaults=True):
     """A line with the stretch that was picked out, for where amoCRM quotes the whole of what is answered."""
     thread: int | None = None
     """The forum topic in which the message stands (`topics`)."""
+    kept: bool = False
+    """It waited while the account had lapsed: nobody is to be notified of it now."""
 
 
 class PostEmployee(Body, frozen=True, kw_only=True, omit_defaults=True):
@@ -372,6 +375,7 @@ BODIES: dict[str, type[Body]] = {
         ForwardRegistration,
         TellConnected,
         NoteNotForwarded,
+        GiveTask,
     )
 }
 

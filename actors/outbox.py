@@ -163,6 +163,10 @@ class OutboxActor(Actor, ABC):
     async def deliver(self, body: Body, delivery: Delivery) -> Outcome:
         """Carry out one row. Raises ``Transient`` to be called again later, ``Permanent`` to give it up."""
 
+    async def carry_out(self, body: Body, delivery: Delivery) -> Outcome:
+        """:meth:`deliver`, unless there is a reason not to; raises as that does."""
+        return await self.deliver(body, delivery)
+
     async def finish(self, entry: InboxEntry, decision: Decision) -> None:
         """Commit what handling ``entry`` came to; the entry is done afterwards."""
         await self._commit(decision, cause=f"e{entry.id}", entry_id=entry.id, result=decision.result, completed=())
@@ -190,7 +194,7 @@ class OutboxActor(Actor, ABC):
         except ValueError as error:
             raise Permanent(str(error)) from error
         try:
-            outcome = await self.deliver(body, delivery)
+            outcome = await self.carry_out(body, delivery)
         except DeliveryEndedError:
             self._begun.pop(delivery.id, None)
             return  # an operator or an earlier life ended it

@@ -23,6 +23,7 @@ from dealgram.gateways.widget_controller import WidgetController
 from dealgram.persistence.database import Database
 from dealgram.persistence.journal import Journal
 from dealgram.persistence.secret_box import SecretBox
+from dealgram.persistence.subscriptions import TRIAL_DAYS
 from dealgram.runtime import Transient
 
 ACCOUNT_PAUSE_S = 30.0
@@ -131,6 +132,8 @@ class Services:
     repair: RepairLimits = RepairLimits()
     time_zone: dt.tzinfo = dt.UTC
     """Of managers whose account names none."""
+    trial_days: float = TRIAL_DAYS
+    """How long an account that is met for the first time is served."""
     controller: WidgetController | None = None
     """The seller's, which is told of registrations; None where none is configured."""
     client_uuid: str = ""

@@ -29,6 +29,8 @@ TOO_OLD = "the account had lapsed, and this was kept for too long"
 """What stands in ``outbox.error`` of rows that were dropped."""
 MESSAGE_KINDS = ("amo.message", "amo.employee")
 """Kinds of outbox rows that are a person's words in a card: what is counted when it is dropped."""
+KEPT_KINDS = (*MESSAGE_KINDS, "amo.edit", "amo.mirror", "amo.reaction")
+"""Kinds of rows that people's doings pile up. The others are about links and contacts: few, and not to be lost."""
 LAPSES_REMEMBERED = 50
 _FAR = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
@@ -286,17 +288,16 @@ async def _drop_some(db: Database, account_id: int, now: dt.datetime, batch: int
 
 
 async def _drop(connection: Connection, account_id: int, before: dt.datetime, batch: int | None) -> list[str]:
-    """End old rows of conversations that wait; gives their kinds. Rows of the account's own actor are its own affair,
-    and what may have been sent keeps its own end."""
+    """End old rows of conversations that wait; gives their kinds."""
     records = await connection.fetch(
         "UPDATE outbox SET state = 'done', finished_at = now(), error = $3 WHERE id IN ("
         "SELECT id FROM outbox WHERE account_id = $1 AND state = 'pending' AND created_at < $2"
-        " AND address_kind IN ('bot', 'group', 'mailing') AND started_at IS NULL ORDER BY id LIMIT $4 FOR UPDATE)"
-        " RETURNING kind",
+        " AND kind = ANY($5) ORDER BY id LIMIT $4 FOR UPDATE) RETURNING kind",
         account_id,
         before,
         TOO_OLD,
         batch,
+        list(KEPT_KINDS),
     )
     return [record["kind"] for record in records]
 

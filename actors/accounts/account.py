@@ -38,9 +38,10 @@ from dealgram.actors.asking import (
 )
 from dealgram.actors.bodies import ReportStatus
 from dealgram.actors.body_parts import Body
-from dealgram.actors.outbox import Decision, OutboxActor, Outcome
+from dealgram.actors.outbox import Decision, Outcome
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.services import AccountGone, Services
+from dealgram.actors.subscriptions.served import ServedActor
 from dealgram.gateways.amojo import DeliveryError, MessageHook, parse_hook
 from dealgram.persistence.entries import Delivery, InboxEntry
 from dealgram.runtime import Failure, Lanes, Permanent, Question
@@ -54,7 +55,7 @@ class _Job:
     question: Question[object]
 
 
-class AccountActor(OutboxActor):
+class AccountActor(ServedActor):
     """See the module."""
 
     def __init__(self, services: Services, account_id: int) -> None:
@@ -114,6 +115,9 @@ class AccountActor(OutboxActor):
         (amoCRM contract §23): tell the manager."""
         if entry.source == account_orders.SOURCE:
             await self.finish(entry, await self._life.decide(entry))
+            return
+        if entry.source == account_hooks.SOURCE and self.is_lapsed:
+            await self.finish(entry, Decision(result="the account has lapsed"))  # the payment brings a review
             return
         if entry.source == account_hooks.SOURCE:
             await self.finish(entry, await self._hooks.decide(entry))

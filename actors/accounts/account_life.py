@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import structlog
 
-from dealgram.actors.account_bodies import DropWebhook, NoteRemoval, SetUpStep, TryAccess
-from dealgram.actors.accounts.account_orders import Removed, SetUp, read_order
+from dealgram.actors.account_bodies import DropWebhook, GiveTask, NoteRemoval, SetUpStep, TryAccess
+from dealgram.actors.accounts.account_orders import Removed, SetUp, TellAdministrators, read_order
 from dealgram.actors.accounts.account_setup import STEPS, broken_step, carry_out, fresh_steps
 from dealgram.actors.accounts.account_tokens import AccountTokenStore
 from dealgram.actors.body_parts import Body
@@ -20,6 +20,7 @@ from dealgram.actors.bots.bot_hooks import drop_webhook, hooked
 from dealgram.actors.names import account_address
 from dealgram.actors.outbox import DONE, Decision, NewBody, Outcome
 from dealgram.actors.services import AccountGone, Services
+from dealgram.actors.subscriptions.administrator_notes import AdministratorNotes
 from dealgram.gateways.errors import Forbidden, GatewayError, PaymentRequired, Unauthorised
 from dealgram.persistence import accounts
 from dealgram.persistence.entries import Delivery, InboxEntry
@@ -41,6 +42,7 @@ class AccountLife:
         self._services = services
         self._account_id = account_id
         self._tokens = tokens
+        self._notes = AdministratorNotes(services, account_id)
 
     async def decide(self, entry: InboxEntry) -> Decision:
         """What an order comes to.
@@ -54,6 +56,8 @@ class AccountLife:
             case Removed(reason=reason):
                 note = NoteRemoval(told=reason == "told")
                 return Decision(todo=(NewBody(lane=LIFE_LANE, body=note),), result="looked into")
+            case TellAdministrators() as order:
+                return await self._notes.decide(order)
 
     async def deliver(self, body: Body, delivery: Delivery) -> Outcome | None:
         """Carry out one of the bodies that are the life's; None for any other."""
@@ -68,6 +72,8 @@ class AccountLife:
             case DropWebhook():
                 await drop_webhook(self._services, self._account_id, body.bot_id)
                 return DONE
+            case GiveTask():
+                return await self._notes.give(body)
             case _:
                 return None
 

@@ -22,10 +22,11 @@ class SetUp(msgspec.Struct, frozen=True, kw_only=True, tag="set_up"):
     """Carry out the steps of the setup.
 
     ``installed``: an administrator has just authorised us; ``asked``: an operator wants them repeated; ``check_up``:
-    see by and by whether everything still is as it was set up.
+    see by and by whether everything still is as it was set up; ``paid``: what happened while the account had lapsed is
+    to be looked at.
     """
 
-    reason: Literal["installed", "asked", "check_up"]
+    reason: Literal["installed", "asked", "check_up", "paid"]
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True, tag="removed"):
@@ -37,7 +38,15 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, tag="removed"):
     reason: Literal["told", "silent"]
 
 
-Order = SetUp | Removed
+class TellAdministrators(msgspec.Struct, frozen=True, kw_only=True, tag="tell_administrators"):
+    """The period that ends ``until_ms`` (Unix ms) is near its end (``ending``) or over (``lapsed``): administrators are
+    to be told, once."""
+
+    phase: Literal["ending", "lapsed"]
+    until_ms: int
+
+
+Order = SetUp | Removed | TellAdministrators
 
 _decoder: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 

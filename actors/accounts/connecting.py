@@ -10,7 +10,7 @@ from dealgram.actors.accounts.account_setup import STEPS, carry_out, fresh_steps
 from dealgram.actors.accounts.grants import UnusableGrantError, read_grant
 from dealgram.actors.accounts.installation import InstallationError
 from dealgram.actors.services import Services
-from dealgram.persistence import accounts, records, setup_steps
+from dealgram.persistence import accounts, records, setup_steps, subscriptions
 from dealgram.persistence.records import Account, SetupStep
 from dealgram.runtime import Transient
 
@@ -28,6 +28,7 @@ async def connect_account(services: Services, host: str, code: str) -> Account:
         grant = await read_grant(services, host, tokens, services.now())
     except UnusableGrantError as error:
         raise InstallationError(str(error)) from error
+    await subscriptions.begin_trial(services.db, grant.account_id, services.now(), days=services.trial_days)
     await records.upsert(services.db, grant, *fresh_steps(grant.account_id))
     await services.registry.refresh()
     await set_up(services, grant.account_id)

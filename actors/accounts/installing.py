@@ -25,6 +25,7 @@ from dealgram.actors.outbox import Decision, NewBody, OutboxActor, Outcome
 from dealgram.gateways.amo_hosts import host_of
 from dealgram.gateways.amocrm import GrantRefused, Tokens
 from dealgram.gateways.errors import OutcomeUnknown
+from dealgram.persistence import subscriptions
 from dealgram.persistence.entries import Delivery, InboxEntry, NewEntry
 from dealgram.persistence.records import Installation
 from dealgram.persistence.secret_box import SecretBox, SecretError
@@ -131,6 +132,7 @@ class InstallationActor(OutboxActor):
         except UnusableGrantError as error:
             log.error("a grant cannot be used", host=body.host, reason=str(error))
             return _failed(body, str(error))
+        await subscriptions.begin_trial(services.db, grant.account_id, services.now(), days=services.trial_days)
         log.info("account authorised", account=grant.account_id, subdomain=grant.subdomain)
         done = Installation(install_key=body.install_key, host=grant.host, state="done", installed_id=grant.account_id)
         order = order_entry(grant.account_id, SetUp(reason="installed"), key=f"install:{body.install_key}")

@@ -42,10 +42,11 @@ from dealgram.actors.gestures.reactions import HOOK_SOURCE as REACTION_SOURCE
 from dealgram.actors.gestures.reactions import Reactions
 from dealgram.actors.latest import Latest
 from dealgram.actors.names import PrivateConversation, parse_conversation, person_id, service_msgid
-from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.outbox import DONE, Decision, NewBody, Outcome
 from dealgram.actors.reading.incoming import read_message
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.services import Services, now_ms
+from dealgram.actors.subscriptions.served import ServedActor
 from dealgram.gateways.amojo import ChatUser
 from dealgram.gateways.telegram import (
     CallbackQuery,
@@ -65,7 +66,7 @@ REMEMBERED_PERSONS = 2048
 CALLBACK_LANE = "callback"
 
 
-class BotActor(OutboxActor):
+class BotActor(ServedActor):
     """See the module."""
 
     def __init__(self, services: Services, account_id: int, bot_id: int) -> None:

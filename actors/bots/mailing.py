@@ -13,15 +13,16 @@ from dealgram.actors.answering.sending import Sending, gave_up
 from dealgram.actors.bodies import ReportStatus, SendAnswer
 from dealgram.actors.body_parts import Body
 from dealgram.actors.bots.private_answers import PrivateAnswers
-from dealgram.actors.outbox import OutboxActor, Outcome
+from dealgram.actors.outbox import Outcome
 from dealgram.actors.services import Services
+from dealgram.actors.subscriptions.served import ServedActor
 from dealgram.persistence import persons
 from dealgram.persistence.entries import Delivery, InboxEntry
 from dealgram.persistence.records import Person
 from dealgram.runtime import Failure, Permanent
 
 
-class MailingActor(OutboxActor):
+class MailingActor(ServedActor):
     """See the module."""
 
     def __init__(self, services: Services, account_id: int, bot_id: int) -> None:

@@ -41,6 +41,9 @@ class Opening:
     deals: tuple[int, ...] = ()
     silent: bool = False
     """The deals are closed: what is posted there must not make amoCRM begin a new one."""
+    kept: bool = False
+    """The first message waited through a lapse: silent, except where only a loud one brings a new person to the
+    unsorted (amoCRM contract §12)."""
     chat_id: int | None = None
 
 

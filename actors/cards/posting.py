@@ -68,6 +68,7 @@ class Posting:
         """Post a message of a person (or of the group itself); the conversation is opened if need be."""
         if body.once and await self._is_posted(body):
             return DONE
+        opening = dataclasses.replace(opening, kept=body.kept and not body.silent)
         found = ways(self._services, body, opening.bot, await self._quote(body, opening.bot.bot_id))
         message = amojo.NewMessage(
             msgid=body.msgid,
@@ -80,7 +81,7 @@ class Posting:
             ),
             content=found[0].content,
             sent_at_ms=body.sent_at_ms,
-            silent=body.silent or opening.silent,
+            silent=body.silent or body.kept or opening.silent,
             source_external_id=opening.bot.source,
         )
         row, amo_id = await self._say(message, found, opening)
@@ -223,6 +224,8 @@ class Posting:
         async with self._services.person_locks(self._account_id, opening.contact_value):
             if isinstance(opening.conversation, PrivateConversation):
                 opened = Opened(row=await open_private(self._steps, opening))
+                if opening.kept and opened.row.contact_id is None:
+                    message = dataclasses.replace(message, silent=False)
             else:
                 opened = await open_group(self._steps, opening)
                 if opened.gone:

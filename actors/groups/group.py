@@ -87,11 +87,12 @@ from dealgram.actors.names import (
     GroupConversation,
     group_address,
 )
-from dealgram.actors.outbox import DONE, Decision, NewBody, OutboxActor, Outcome
+from dealgram.actors.outbox import DONE, Decision, NewBody, Outcome
 from dealgram.actors.reading.authors import person_name
 from dealgram.actors.reading.incoming import read_message
 from dealgram.actors.registry import BotInfo
 from dealgram.actors.services import Services, now_ms
+from dealgram.actors.subscriptions.served import ServedActor
 from dealgram.gateways.amocrm import TooManyLinksError
 from dealgram.gateways.telegram import (
     CallbackQuery,
@@ -111,7 +112,7 @@ from dealgram.runtime import Failure, Permanent, Transient
 log = structlog.get_logger(__name__)
 
 
-class GroupActor(OutboxActor):
+class GroupActor(ServedActor):
     """See the module."""
 
     def __init__(self, services: Services, group_id: int) -> None:

@@ -24,6 +24,7 @@ from dealgram.actors.outbox import DONE, NewBody, Outcome
 from dealgram.actors.reading.authors import GROUP_ANONYMOUS_BOT
 from dealgram.actors.registry import AccountInfo
 from dealgram.actors.services import BotGoneError, Services, now_ms
+from dealgram.actors.subscriptions import lapse_texts
 from dealgram.gateways.errors import Refused, Unauthorised
 from dealgram.persistence import groups, links
 from dealgram.persistence.records import Link
@@ -52,6 +53,9 @@ class GroupMenu:
         changes = isinstance(press, menu.AskForDeal | menu.ConfirmUnlink | menu.Unlink)
         if changes and not await self._may_change(body.user_id):
             return Outcome(todo=(_answer(body, texts.ONLY_ADMINISTRATORS, alert=True),))
+        if self._is_lapsed and (changes or await self._may_change(body.user_id)):
+            # An alert is seen by whoever pressed and by nobody else: clients in the group notice nothing.
+            return Outcome(todo=(_answer(body, lapse_texts.MENU_PAUSED, alert=True),))
         match press:
             case menu.OpenMenu():
                 page_now = menu.main_page(self._state.row.title, len(self._state.deals), self._here(body.thread))
@@ -77,6 +81,8 @@ class GroupMenu:
         account = self._account()
         if body.asks_rights and not await self._may_change(body.user_id):
             return self._reply(body, texts.ONLY_ADMINISTRATORS, again=False)
+        if self._is_lapsed:
+            return self._reply(body, lapse_texts.LINKING_PAUSED, again=False)
         if self._state.is_linked(body.deal_id):
             return self._reply(body, self._already(body), again=True)
         if body.topic is not None and not account.settings.topic_links:
@@ -274,6 +280,10 @@ class GroupMenu:
             if group is not None and group.chat_id == self._state.row.chat_id and group.status != "left":
                 rivals.append(group.bot_id)
         return rivals
+
+    @property
+    def _is_lapsed(self) -> bool:
+        return self._account().is_lapsed(self._services.now())
 
     def _account(self) -> AccountInfo:
         account = self._services.registry.account(self._account_id)

@@ -6,6 +6,7 @@ actor's work without a running service makes one too, over the stored tokens, an
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
@@ -67,6 +68,7 @@ async def open_services(
     *,
     limits: LimitSettings | None = None,
     on_accepted: Callable[[Sequence[InboxEntry]], None] = _nobody,
+    now: Callable[[], dt.datetime] = utc_now,
     tokens: Callable[[Registry, SecretBox], Tokens] | None = None,
 ) -> AsyncIterator[Services]:
     """The bundle, over an open database and open gateways, until the block is left.
@@ -106,7 +108,7 @@ async def open_services(
             oauth=gateways.oauth,
             amocrm=Clients(gateways, registry, stored if tokens is None else tokens(registry, box)),
             channel_bot_id=settings.amojo_bot_id or "",
-            now=utc_now,
+            now=now,
             person_locks=KeyedLocks(),
             link_locks=KeyedLocks(),
             repair=RepairLimits(
@@ -119,6 +121,7 @@ async def open_services(
             hosts=AmoHosts(settings.amocrm_domains),
             place=place,
             time_zone=ZoneInfo(settings.time_zone),
+            trial_days=settings.trial_days,
             controller=gateways.controller,
             client_uuid=settings.amocrm_client_id or "",
         )

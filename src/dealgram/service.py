@@ -10,6 +10,7 @@ hard deadline ends the process; nothing that was accepted is lost by that.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 import threading
@@ -49,7 +50,7 @@ from dealgram.http.app import create_app
 from dealgram.http.ports import HttpServices
 from dealgram.http.seals import Seals
 from dealgram.http.server import Bound, serve
-from dealgram.persistence import dead_letters, retention
+from dealgram.persistence import dead_letters, retention, subscriptions
 from dealgram.persistence.entries import InboxEntry
 from dealgram.persistence.secret_box import SecretBox, rotate_all
 from dealgram.ports import ServicePorts
@@ -117,11 +118,15 @@ class Service:
         services.gates.on_trouble = self._troubles.note
         self._stop = trio.Event()
         self._sweep_now = trio.Event()
-        self._usable: set[int] = set()
+        self._upkeep_now = trio.Event()
+        # With the end of its time: another end may mean that an account was paid for.
+        self._usable: set[tuple[int, dt.datetime]] = set()
+        self._hurried: set[int] = set()
         self._bots: set[int] = set()
         services.registry.on_change(self._hurry)
         services.registry.on_change(self._forget_bots)
 
+        services.registry.on_change(self._look_after_soon)
     @property
     def connector(self) -> BotConnector:
         """What connects bots, on this service's database."""
@@ -210,6 +215,7 @@ class Service:
             with trio.move_on_after(self.settings.sweep_s):
                 await self._sweep_now.wait()
 
+                self._hurry_once_more()
     async def _purge(self) -> None:
         while True:
             try:
@@ -221,6 +227,9 @@ class Service:
 
     async def _look_after_accounts(self) -> None:
         upkeep = Upkeep(
+                dropped = await subscriptions.drop_old(self.services.db, self.services.now())
+                if dropped:
+                    log.warning("messages to accounts that have lapsed were kept for too long", messages=dropped)
             self.services,
             check_s=self.settings.account_check_s,
             reauthorise_keep_s=self.settings.reauthorise_keep_days * DAY_S,
@@ -232,9 +241,13 @@ class Service:
                 await upkeep.forget_removed(self.system)
             except Transient as error:
                 log.warning("the accounts' upkeep has to wait for the database", error=str(error))
-            await trio.sleep(UPKEEP_PERIOD_S)
+            trial_days=self.settings.trial_days,
+            with trio.move_on_after(UPKEEP_PERIOD_S):
+                await self._upkeep_now.wait()
 
+            self._upkeep_now = trio.Event()
     async def _listen(
+                await upkeep.look_after_payments()
         self, channel: str, callback: Callable[[str], None], *, task_status: trio.TaskStatus[None]
     ) -> None:
         await self.services.db.listen(channel, callback, on_gap=self._sweep_soon, task_status=task_status)
@@ -244,13 +257,27 @@ class Service:
 
     def _hurry(self) -> None:
         """Accounts that can be worked for again: what waits for them goes on at once, not at the end of its wait."""
-        usable = {account.account_id for account in self.services.registry.accounts() if account.is_usable}
-        again, self._usable = usable - self._usable, usable
-        if not again:
+        now = self.services.now()
+        usable = {
+            (account.account_id, account.subscription.until)
+            for account in self.services.registry.accounts()
+            if account.is_usable and not account.is_lapsed(now)
+        }
+        again, self._usable = {account_id for account_id, _ in usable - self._usable}, usable
+        self._hurried |= again
+        self._try_again(again)
+
+    def _hurry_once_more(self) -> None:
+        """A row that was just about to wait when the others were hurried is hurried by the next sweep."""
+        hurried, self._hurried = self._hurried, set()
+        self._try_again(hurried)
+
+    def _try_again(self, accounts: set[int]) -> None:
+        if not accounts:
             return
         for actor in self.system.snapshot().actors:
             if actor.lanes.waiting:
-                for account_id in again:
+                for account_id in accounts:
                     self.system.tell(actor.address, TryAgain(account_id))
 
     def _forget_bots(self) -> None:
@@ -268,6 +295,9 @@ class Service:
         if address is not None:
             self._wake(address)
             self.system.tell(address, LookAgain())
+    def _look_after_soon(self) -> None:
+        self._upkeep_now.set()
+
 
     def _wake(self, address: Address) -> None:
         if address.kind in KINDS:
@@ -280,7 +310,11 @@ KINDS = ("account", "installation", "controller", "bot", "mailing", "group")
 
 @asynccontextmanager
 async def open_service(
-    settings: Settings, *, limits: LimitSettings | None = None, gate_policy: GatePolicy | None = None
+    settings: Settings,
+    *,
+    limits: LimitSettings | None = None,
+    gate_policy: GatePolicy | None = None,
+    now: Callable[[], dt.datetime] = utc_now,
 ) -> AsyncIterator[Service]:
     """Everything up to the actors, ready to :meth:`Service.run`. Leaving the block closes it all.
 
@@ -298,7 +332,9 @@ async def open_service(
         def tokens(registry: Registry, box: SecretBox) -> Callable[[int], AccountTokens]:
             return lambda account_id: AccountTokens(lambda: system, registry, box, utc_now, account_id)
 
-        async with open_services(settings, db, gateways, limits=limits, on_accepted=late, tokens=tokens) as services:
+        async with open_services(
+            settings, db, gateways, limits=limits, on_accepted=late, tokens=tokens, now=now
+        ) as services:
             factories: dict[str, Callable[[Address], OutboxActor]] = {
                 "account": lambda address: AccountActor(services, int(address.key)),
                 "installation": lambda _: InstallationActor(services),

@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     billing_token: SecretStr | None = Field(
         None, description="When set, the seller's billing may show and change subscriptions with it as a bearer token."
     )
+    api_token_uses: Literal["once", "many"] = Field(
+        "once", description="How often one of amoCRM's tokens opens the widget's API; many: as long as it is valid."
+    )
+    trial_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        14, description="Days for which an account is served after its first installation, before anybody has paid."
+    )
     account_check_s: Annotated[float, Field(gt=0, le=7 * 86_400, allow_inf_nan=False)] = Field(
         21_600.0, description="Seconds between two check-ups of an account."
     )

@@ -33,6 +33,9 @@ class Telegram:
         self.shown.append((round(trio.current_time() - self.began, 3), chat_id, thread))
 
 
+LAPSED = 13
+
+
 class Relay(TypingRelay):
     """With chats that need no database: conversation p7-<chat>, one bot 7; 55 is a forum."""
 
@@ -56,7 +59,11 @@ def paused():
 async def relay(telegram, paused, nursery, autojump_clock):
     services = SimpleNamespace(
         db=None,
-        registry=SimpleNamespace(bot_of=lambda account_id, bot_id: SimpleNamespace(token="t")),
+        registry=SimpleNamespace(
+            bot_of=lambda account_id, bot_id: SimpleNamespace(token="t"),
+            account=lambda account_id: SimpleNamespace(is_lapsed=lambda now: account_id == LAPSED),
+        ),
+        now=lambda: None,
         limits=SimpleNamespace(pause_left_s=lambda bot_id, chat_id: paused.get(chat_id, 0.0)),
         telegram=telegram,
     )
@@ -78,6 +85,13 @@ async def test_one_action_per_chat_in_four_seconds(relay, telegram, autojump_clo
         await trio.sleep(1)
     assert [at for at, chat, _ in telegram.shown if chat == 1] == [0, 4, 8]
     assert [at for at, chat, _ in telegram.shown if chat == 2] == [0, 4, 8]
+
+
+async def test_nothing_is_shown_for_an_account_that_has_lapsed(relay, telegram, autojump_clock):
+    relay.offer(LAPSED, typing(1))
+    relay.offer(1, typing(2))
+    await trio.sleep(1)
+    assert [chat for _, chat, _ in telegram.shown] == [2]
 
 
 async def test_the_topic_goes_along(relay, telegram, autojump_clock):
