@@ -124,9 +124,9 @@ class Service:
         self._hurried: set[int] = set()
         self._bots: set[int] = set()
         services.registry.on_change(self._hurry)
+        services.registry.on_change(self._look_after_soon)
         services.registry.on_change(self._forget_bots)
 
-        services.registry.on_change(self._look_after_soon)
     @property
     def connector(self) -> BotConnector:
         """What connects bots, on this service's database."""
@@ -208,6 +208,7 @@ class Service:
         while True:
             self._sweep_now = trio.Event()
             try:
+                self._hurry_once_more()
                 await self.refresh()
                 await self.gaps.beat()
             except Transient as error:
@@ -215,11 +216,13 @@ class Service:
             with trio.move_on_after(self.settings.sweep_s):
                 await self._sweep_now.wait()
 
-                self._hurry_once_more()
     async def _purge(self) -> None:
         while True:
             try:
                 purged = await retention.purge(self.services.db, keep_s=self.settings.journal_keep_days * DAY_S)
+                dropped = await subscriptions.drop_old(self.services.db, self.services.now())
+                if dropped:
+                    log.warning("messages to accounts that have lapsed were kept for too long", messages=dropped)
                 log.debug("old rows deleted", inbox=purged.inbox, outbox=purged.outbox, messages=purged.messages)
             except Transient as error:
                 log.warning("old rows could not be deleted now", error=str(error))
@@ -227,27 +230,24 @@ class Service:
 
     async def _look_after_accounts(self) -> None:
         upkeep = Upkeep(
-                dropped = await subscriptions.drop_old(self.services.db, self.services.now())
-                if dropped:
-                    log.warning("messages to accounts that have lapsed were kept for too long", messages=dropped)
             self.services,
             check_s=self.settings.account_check_s,
             reauthorise_keep_s=self.settings.reauthorise_keep_days * DAY_S,
             grace_s=self.settings.account_grace_days * DAY_S,
+            trial_days=self.settings.trial_days,
         )
         while True:
+            self._upkeep_now = trio.Event()
             try:
+                await upkeep.look_after_payments()
                 await upkeep.look_after()
                 await upkeep.forget_removed(self.system)
             except Transient as error:
                 log.warning("the accounts' upkeep has to wait for the database", error=str(error))
-            trial_days=self.settings.trial_days,
             with trio.move_on_after(UPKEEP_PERIOD_S):
                 await self._upkeep_now.wait()
 
-            self._upkeep_now = trio.Event()
     async def _listen(
-                await upkeep.look_after_payments()
         self, channel: str, callback: Callable[[str], None], *, task_status: trio.TaskStatus[None]
     ) -> None:
         await self.services.db.listen(channel, callback, on_gap=self._sweep_soon, task_status=task_status)
@@ -287,6 +287,9 @@ class Service:
             self.services.limits.forget_bot(bot_id)
         self._bots = there
 
+    def _look_after_soon(self) -> None:
+        self._upkeep_now.set()
+
     def _sweep_soon(self) -> None:
         self._sweep_now.set()
 
@@ -295,9 +298,6 @@ class Service:
         if address is not None:
             self._wake(address)
             self.system.tell(address, LookAgain())
-    def _look_after_soon(self) -> None:
-        self._upkeep_now.set()
-
 
     def _wake(self, address: Address) -> None:
         if address.kind in KINDS:
