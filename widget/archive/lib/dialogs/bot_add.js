@@ -106,7 +106,7 @@ define([
     });
     dialog.draw('dialogs/bot_added', {
       bot: bot,
-      initials: pictures.initials(bot.name),
+      avatar: pictures.of(bot.name, bot.id),
       warnings: warnings
     }).then(function () {
       pictures.guard(dialog.$body);

@@ -9,7 +9,7 @@ define(['jquery', './dialog.js', './pictures.js'], function ($, Dialog, pictures
     const linked = bot.groups.linked;
     dialog.draw('dialogs/bot_delete', {
       bot: bot,
-      initials: pictures.initials(bot.name),
+      avatar: pictures.of(bot.name, bot.id),
       links: linked ? view.t.plural('dialogs.bot_delete.links', linked) : view.t('dialogs.bot_delete.no_links')
     }).then(function () {
       pictures.guard(dialog.$body);

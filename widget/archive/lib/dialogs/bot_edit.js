@@ -87,7 +87,7 @@ define([
       });
     }
 
-    dialog.draw('dialogs/bot_edit', { bot: state.bot, initials: pictures.initials(state.bot.name) }).then(function () {
+    dialog.draw('dialogs/bot_edit', { bot: state.bot, avatar: pictures.of(state.bot.name, state.bot.id) }).then(function () {
       pictures.guard(dialog.$body);
       drawStatus();
       token = tokenField.attach(dialog, { botId: state.bot.id, found: changed });

@@ -39,7 +39,7 @@ define(['jquery', './dialog.js', './select.js', './suggest.js', './pictures.js']
 
     function drawList() {
       const list = state.employees.map(function (one) {
-        return $.extend({}, one, { initials: pictures.initials(one.name) });
+        return $.extend({}, one, { avatar: pictures.of(one.name, one.user_id) });
       });
       const params = { uid: dialog.uid, employees: list, readonly: dialog.isReadonly() };
       return dialog.when(ctx.view.render('dialogs/employees_list', params)).then(function (html) {
@@ -81,7 +81,7 @@ define(['jquery', './dialog.js', './select.js', './suggest.js', './pictures.js']
         state.isChanged = true;
         person = null;
         $input().val('');
-        take(answer).then(function () {
+        take(answer.employee).then(function () {
           $input().trigger('focus');
         });
       }, function (error) {
@@ -92,18 +92,12 @@ define(['jquery', './dialog.js', './select.js', './suggest.js', './pictures.js']
       });
     }
 
-    /** The list after a change: as the server gives it, or asked for anew. */
-    function take(answer) {
-      if (answer && answer.employees) {
-        state.employees = answer.employees;
-        return drawList();
-      }
-      return dialog.when(ctx.api.get('/employees', {})).then(function (found) {
-        state.employees = found.employees;
-        return drawList();
-      }, function (error) {
-        dialog.fail(error);
-      });
+    /** The list with somebody who was added or now stands for another user. */
+    function take(added) {
+      state.employees = state.employees.filter(function (one) {
+        return one.user_id !== added.user_id;
+      }).concat(added);
+      return drawList();
     }
 
     function remove(id) {

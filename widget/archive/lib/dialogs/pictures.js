@@ -1,17 +1,14 @@
 /**
- * Pictures of bots in dialogs: the initials stand in for one that is missing or cannot be had.
+ * Pictures of bots and people in dialogs, as on the page: initials on a colour of their own, and the picture above them
+ * where there is one that can be had.
  */
-define(['jquery'], function ($) {
+define(['jquery', '../page/words.js'], function ($, words) {
   'use strict';
 
   return {
-    /** One or two letters of a name. */
-    initials: function (name) {
-      const words = String(name || '').replace(/[^\p{L}\p{N}\s]/gu, ' ').split(/\s+/).filter(Boolean);
-      const letters = words.slice(0, 2).map(function (word) {
-        return Array.from(word)[0];
-      });
-      return letters.join('').toUpperCase() || '•';
+    /** What the templates need for somebody's picture: {initials, tone}. */
+    of: function (name, id) {
+      return { initials: words.initials(name), tone: words.tone(id) };
     },
 
     /** Let the initials show where a picture fails to load. */

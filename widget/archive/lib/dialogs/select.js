@@ -98,6 +98,7 @@ define(['jquery'], function ($) {
       const steps = { ArrowDown: 1, ArrowUp: -1, Home: -1000, End: 1000 };
       if (Object.prototype.hasOwnProperty.call(steps, event.key)) {
         event.preventDefault();
+        event.stopPropagation();
         step(steps[event.key]);
       } else if (isOpened() && (event.key === 'Escape' || event.key === 'Enter' || event.key === ' ')) {
         event.preventDefault();

@@ -110,7 +110,7 @@ define(['jquery', './token_text.js', './pictures.js'], function ($, tokenText, p
       const conflict = isOwn && answer.conflict && answer.conflict.code === 'connected_here' ? null : answer.conflict;
       show('dialogs/token_found', {
         bot: answer.bot,
-        initials: pictures.initials(answer.bot.name),
+        avatar: pictures.of(answer.bot.name, answer.bot.id),
         warnings: answer.warnings,
         conflict: conflict,
         mayTakeOver: Boolean(conflict) && conflict.code === 'foreign_webhook',
