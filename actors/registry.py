@@ -105,6 +105,15 @@ class BotInfo:
         return self.row.external_id
 
 
+CHANGES_CHANNEL = "dealgram_changes"
+"""NOTIFY here after changing accounts or bots from outside their actors."""
+
+
+async def announce(db: Database) -> None:
+    """Tell every running service that accounts, bots, links or employees changed. A hint: its sweep finds them."""
+    await db.execute("SELECT pg_notify($1, '')", CHANGES_CHANNEL)
+
+
 class Registry:
     """All accounts and active bots, by every key that something from outside names them by."""
 

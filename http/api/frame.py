@@ -180,15 +180,32 @@ class Api:
             blueprint.add_url_rule(
                 rule,
                 endpoint=f"{routes[0].name}_options",
-                view_func=self._preflight,
+                view_func=self._preflight({route.method for route in routes}),
                 methods=["OPTIONS"],
                 provide_automatic_options=False,
             )
         return blueprint
 
-    async def _preflight(self, **_: str) -> Response:
-        await trio.lowlevel.checkpoint()
-        return self.dressed(cors.preflight(self.services.hosts))
+    def describe(self, blueprint: Blueprint, body: bytes) -> None:
+        """Add the document of the routes, which anybody may read."""
+
+        async def openapi() -> Response:
+            await trio.lowlevel.checkpoint()
+            return self.dressed(Response(body, content_type="application/json"))
+
+        rule = f"{PREFIX}/openapi.json"
+        blueprint.add_url_rule(rule, view_func=openapi, methods=["GET"], provide_automatic_options=False)
+
+    def _preflight(self, methods: set[str]) -> Callable[..., Awaitable[Response]]:
+        allowed = ", ".join(sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+
+        async def preflight(**_: str) -> Response:
+            await trio.lowlevel.checkpoint()
+            response = cors.preflight(self.services.hosts)
+            response.headers["Allow"] = allowed
+            return self.dressed(response)
+
+        return preflight
 
     def _view(self, route: Route) -> Callable[..., Awaitable[Response]]:
         async def view(**path: str) -> Response:

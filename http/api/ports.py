@@ -16,6 +16,7 @@ from dealgram.http.api.tokens import Verifier
 
 if TYPE_CHECKING:
     from dealgram.http.api.account_port import AccountPort
+    from dealgram.http.api.bot_ports import DeskPort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +88,5 @@ class WidgetApi:
     now: Callable[[], dt.datetime]
     one_time: bool = True
     """Tokens are good for one call (`DEALGRAM_API_TOKEN_USES`)."""
+    bots: DeskPort | None = None
+    """Without it there are no routes of bots and groups."""

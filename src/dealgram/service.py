@@ -40,7 +40,7 @@ from dealgram.actors.groups.group import GroupActor
 from dealgram.actors.intake import Intake
 from dealgram.actors.names import read_bot_key
 from dealgram.actors.outbox import LookAgain, OutboxActor, TryAgain
-from dealgram.actors.registry import Registry
+from dealgram.actors.registry import CHANGES_CHANNEL, Registry
 from dealgram.actors.services import Services
 from dealgram.composition import open_services
 from dealgram.connections import Gateways, open_database, open_gateways, utc_now
@@ -56,14 +56,13 @@ from dealgram.persistence.secret_box import SecretBox, rotate_all
 from dealgram.ports import ServicePorts
 from dealgram.runtime import ActorKind, ActorSystem, Address, LoopLag, Transient
 from dealgram.settings import Settings
+from dealgram.widget_desk import WidgetDesk
 
 log = structlog.get_logger(__name__)
 
 RETENTION_PERIOD_S = 3600.0
 UPKEEP_PERIOD_S = 60.0
 DAY_S = 86_400.0
-CHANGES_CHANNEL = "dealgram_changes"
-"""NOTIFY here after changing accounts or bots from outside the service."""
 
 
 class _LateDelivery:
@@ -113,6 +112,7 @@ class Service:
             after_s=settings.repair_after_s,
             sweep_s=settings.sweep_s,
         )
+        self.desk = WidgetDesk(settings, services, system, self.checkups)
         self.draining = False
         self._troubles = TroubleRecorder(services.db)
         services.gates.on_trouble = self._troubles.note
@@ -154,6 +154,7 @@ class Service:
                     accounts=AccountAdapter(self.settings, self.services),
                     seals=Seals(self.services.box, time.time),
                     media=self._media(),
+                    widget_api=self.desk.api(),
                     ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
                     trusted_proxies=self.settings.trusted_proxies,
                 )
@@ -177,6 +178,7 @@ class Service:
                     intake.start_soon(self.pollers.run, name="pollers")
                     intake.start_soon(self.checkups.run, name="check-ups of bots")
                     intake.start_soon(self.typing.run, name="typing")
+                    await intake.start(self.desk.account.watch.run)
                     task_status.started(bound)
                     await self._stop.wait()
                     log.info("stopping")
@@ -254,6 +256,7 @@ class Service:
 
     def _on_change(self, _payload: str) -> None:
         self._sweep_soon()
+        self.desk.account.watch.wake()
 
     def _hurry(self) -> None:
         """Accounts that can be worked for again: what waits for them goes on at once, not at the end of its wait."""

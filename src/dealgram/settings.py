@@ -227,7 +227,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
-    @field_validator("log_level", "log_format", "intake", "sandbox", mode="before")
+    @field_validator("log_level", "log_format", "intake", "sandbox", "api_token_uses", mode="before")
     @classmethod
     def _case_insensitive(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import time
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import httpx
+import jwt
+import msgspec
 import pytest
 import trio
 
+from dealgram.actors.accounts.staff import StaffError
+from dealgram.actors.choices import AccountSettings
+from dealgram.gateways.amo_hosts import AmoHosts
 from dealgram.gateways.amocrm import verify_uninstall
 from dealgram.gateways.gates import GatesFigures
 from dealgram.http.account_ports import AccountFigures, AccountsPage, Progress
+from dealgram.http.api.account_port import (
+    AccountView,
+    CountsView,
+    EmployeeView,
+    LimitsView,
+    Overview,
+    PersonChoice,
+    PipelineChoice,
+    SetupView,
+    StepView,
+    SubscriptionView,
+    TroubleView,
+    UserChoice,
+    UserView,
+)
+from dealgram.http.api.ports import Begun, Finished, KnownAccount, WidgetApi
+from dealgram.http.api.tokens import Verifier, audience_of
 from dealgram.http.app import create_app
 from dealgram.http.ports import (
     HookAccount,
@@ -324,3 +348,189 @@ async def serve_world():
 async def world(serve_world, services):
     """The application with the usual fakes."""
     return await serve_world(services)
+
+
+ACCOUNT_ID, ADMIN_ID, MANAGER_ID = 1, 11, 12
+ORIGIN = "https://sever.amocrm.ru"
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+
+
+@dataclass
+class FakeGatekeeper:
+    """Knows some accounts and who administers them; keeps tokens and requests in memory. `before` runs first."""
+
+    accounts: dict[int, KnownAccount] = field(default_factory=dict)
+    moved: dict[int, str] = field(default_factory=dict)
+    admins: set[tuple[int, int]] = field(default_factory=set)
+    authorise_url: str | None = "https://us.example/oauth/start"
+    tokens: set[tuple[int, str]] = field(default_factory=set)
+    requests: dict[tuple[int, str], list] = field(default_factory=dict)
+    before: Callable[[], Awaitable[None]] = _at_once
+    asked_rights: int = 0
+
+    async def account(self, account_id: int) -> KnownAccount | None:
+        await self.before()
+        return self.accounts.get(account_id)
+
+    async def has_moved_to(self, account_id: int, host: str) -> bool:
+        await self.before()
+        return self.moved.get(account_id) == host
+
+    async def use_token(self, account_id: int, jti: str, expires_at: dt.datetime) -> bool:
+        await self.before()
+        if (account_id, jti) in self.tokens:
+            return False
+        self.tokens.add((account_id, jti))
+        return True
+
+    async def is_admin(self, account_id: int, user_id: int) -> bool:
+        await self.before()
+        self.asked_rights += 1
+        return (account_id, user_id) in self.admins
+
+    async def begin(self, account_id: int, request_id: str, digest: bytes):
+        await self.before()
+        known = self.requests.get((account_id, request_id))
+        if known is None:
+            self.requests[account_id, request_id] = [digest, None]
+            return Begun(1)
+        if known[0] != digest:
+            return "different"
+        return "running" if known[1] is None else Finished(*known[1])
+
+    async def finish(self, account_id: int, request_id: str, claim: int, status: int, body: bytes) -> None:
+        await self.before()
+        self.requests[account_id, request_id][1] = (status, body)
+
+    async def release(self, account_id: int, request_id: str, claim: int) -> None:
+        await self.before()
+        del self.requests[account_id, request_id]
+
+
+@dataclass
+class FakeAccountDesk:
+    """Shows what it was given and keeps what it was told; `work` runs before each answer."""
+
+    settings: AccountSettings = field(default_factory=AccountSettings)
+    staff: list[EmployeeView] = field(default_factory=list)
+    changes: list[tuple] = field(default_factory=list)
+    work: Callable[[], Awaitable[None]] = _at_once
+    version: str = "v1"
+
+    async def overview(self, account_id: int, user_id: int) -> Overview:
+        await self.work()
+        return Overview(
+            account=AccountView(
+                id=account_id,
+                name="Агентство",
+                subdomain="sever",
+                status="active",
+                status_text="Аккаунт подключён",
+                trouble=TroubleView(code="unpaid", text="Аккаунт amoCRM не оплачен."),
+                time_zone="Europe/Moscow",
+            ),
+            user=UserView(id=user_id, name="Ольга", is_admin=True),
+            subscription=SubscriptionView(
+                state="trial", until=NOW, days_left=14, is_ending=False, text="Пробный период.", kept_days=14
+            ),
+            setup=self._setup(),
+            settings=self.settings,
+            counts=CountsView(bots=1, groups=2, linked_groups=1, attention=0),
+            limits=LimitsView(bots=50),
+            version=self.version,
+        )
+
+    def _setup(self) -> SetupView:
+        step = StepView(step="users", title="Пользователи", state="done", detail=None, updated_at=NOW)
+        return SetupView(state="done", steps=(step,), authorise_url=None)
+
+    async def change_settings(self, account_id: int, changes) -> AccountSettings:
+        await self.work()
+        self.changes.append((account_id, "settings", dict(changes)))
+        self.settings = msgspec.convert(msgspec.to_builtins(self.settings) | changes, AccountSettings)
+        return self.settings
+
+    async def retry_setup(self, account_id: int) -> SetupView:
+        await self.work()
+        self.changes.append((account_id, "setup"))
+        return self._setup()
+
+    async def pipelines(self, account_id: int, *, fresh: bool) -> list[PipelineChoice]:
+        await self.work()
+        return [PipelineChoice(id=5, name="Продажи" if not fresh else "Новая", is_main=True, is_archived=False)]
+
+    async def users(self, account_id: int) -> list[UserChoice]:
+        await self.work()
+        return [UserChoice(id=ADMIN_ID, name="Ольга", is_admin=True, has_chats=True)]
+
+    async def people(self, account_id: int, text: str, limit: int) -> list[PersonChoice]:
+        await self.work()
+        return [PersonChoice(user_id=700, name="Анна", username=None, groups=("Группа",))]
+
+    async def employees(self, account_id: int) -> list[EmployeeView]:
+        await self.work()
+        return self.staff
+
+    async def add_employee(self, account_id: int, person: str, amo_user_id: int) -> EmployeeView:
+        await self.work()
+        if person == "@nobody":
+            raise StaffError("unknown_person")
+        self.changes.append((account_id, "employee", person))
+        return EmployeeView(user_id=700, name="Анна", username=None, amo_user_id=amo_user_id, amo_user_name="Ольга")
+
+    async def remove_employee(self, account_id: int, user_id: int) -> bool:
+        await self.work()
+        self.changes.append((account_id, "no employee", user_id))
+        return True
+
+    async def changed(self, account_id: int, since: str, *, timeout_s: float) -> str:
+        await self.work()
+        return self.version
+
+
+@pytest.fixture
+def widget_api() -> WidgetApi:
+    """The API's ports, faked: the account 1 at ORIGIN with an administrator, and the account 2 elsewhere."""
+    hosts = AmoHosts(("amocrm.ru",))
+    return WidgetApi(
+        gatekeeper=FakeGatekeeper(
+            accounts={
+                ACCOUNT_ID: KnownAccount(account_id=ACCOUNT_ID, host=ORIGIN, status="active"),
+                2: KnownAccount(account_id=2, host="https://yug.amocrm.ru", status="active"),
+            },
+            admins={(ACCOUNT_ID, ADMIN_ID), (2, 21)},
+        ),
+        account=FakeAccountDesk(),
+        verifier=Verifier(
+            client_id="the-client-id",
+            secret=CLIENT_SECRET * 3,
+            audience=audience_of("https://us.example:8443/oauth/callback"),
+            hosts=hosts,
+        ),
+        hosts=hosts,
+        now=lambda: NOW,
+    )
+
+
+def mint_token(*, secret: str = CLIENT_SECRET * 3, algorithm: str = "HS256", **claims) -> str:
+    """A token of the administrator's page; what is given replaces its claims, None removes one."""
+    at_s = int(NOW.timestamp())
+    usual = {
+        "iss": ORIGIN,
+        "aud": "https://us.example",
+        "jti": str(uuid.uuid4()),
+        "iat": at_s,
+        "nbf": at_s,
+        "exp": at_s + 1800,
+        "account_id": ACCOUNT_ID,
+        "user_id": ADMIN_ID,
+        "subdomain": "sever",
+        "client_uuid": "the-client-id",
+    }
+    said = {name: value for name, value in (usual | claims).items() if value is not None}
+    return jwt.encode(said, secret if algorithm != "none" else "", algorithm=algorithm)
+
+
+@pytest.fixture(name="mint_token")
+def _mint_token():
+    return mint_token

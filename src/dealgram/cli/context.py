@@ -16,6 +16,7 @@ import trio
 
 from dealgram import logs
 from dealgram.actors.accounts.installation import InstallationError
+from dealgram.actors.registry import announce
 from dealgram.connections import open_database
 from dealgram.gateways.errors import GatewayError
 from dealgram.http.server import ListenError
@@ -24,7 +25,6 @@ from dealgram.persistence.embedded import EmbeddedPostgresError
 from dealgram.persistence.errors import DatabaseUnavailable, MigrationError
 from dealgram.persistence.secret_box import SecretBox, SecretError
 from dealgram.playground import in_sandbox
-from dealgram.service import CHANGES_CHANNEL
 from dealgram.settings import Settings, SettingsError, load_settings, unknown_variables
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class Desk:
 
     async def announce(self) -> None:
         """Tell a running service that accounts, bots or links changed. A hint: its sweep finds them anyway."""
-        await self.db.execute("SELECT pg_notify($1, '')", CHANGES_CHANNEL)
+        await announce(self.db)
 
 
 @asynccontextmanager
