@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Literal
 
 from dealgram.actors.accounts.controller import NOBODY, registered_entry
+from dealgram.actors.registry import announce
 from dealgram.actors.services import KeyedLocks, Services
+from dealgram.actors.subscriptions.state import Subscription
 from dealgram.http.ports import HookOutcome
-from dealgram.http.seller_ports import NewRegistration, Registrant
+from dealgram.http.seller_ports import (
+    BilledSubscription,
+    NewRegistration,
+    Registrant,
+    RequestIdReusedError,
+    SubscriptionChange,
+)
 from dealgram.persistence import accounts, registrations, subscriptions
 from dealgram.persistence.entries import Commit
 from dealgram.persistence.records import Registration
+from dealgram.persistence.subscriptions import Stored
 from dealgram.settings import Settings
+
+BILLING = "billing"
+CHANGES_SHOWN = 20
 
 
 class RegistrationAdapter:
@@ -37,7 +51,9 @@ class RegistrationAdapter:
             outcome = await self._write(key, who, said)
         if who.account_id is not None and said.status == "Y":
             now = services.now()
-            if await subscriptions.begin_trial(services.db, who.account_id, now, by="registration"):
+            if await subscriptions.begin_trial(
+                services.db, who.account_id, now, days=services.trial_days, by="registration"
+            ):
                 await services.registry.refresh()
         return outcome
 
@@ -105,3 +121,72 @@ def _same(before: Registration, row: Registration) -> bool:
 def _need_not_go(before: Registration, state: str) -> bool:
     """Whether the seller knows of it, or will: what ended as a dead letter goes out with the next save."""
     return state == "none" or before.forward_state in ("pending", "done")
+
+
+class BillingAdapter:
+    """Implements `dealgram.http.seller_ports.Billing`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def subscription(self, account_id: int) -> BilledSubscription | None:
+        row = await subscriptions.get(self._services.db, account_id)
+        return None if row is None else await self._shown(row)
+
+    async def extend(self, account_id: int, days: int, request_id: str) -> BilledSubscription | None:
+        services = self._services
+
+        async def change() -> Stored | None:
+            return await subscriptions.extend(
+                services.db, account_id, days=days, now=services.now(), by=BILLING, request_id=request_id
+            )
+
+        return await self._changed(account_id, request_id, subscriptions.extension(days), change)
+
+    async def set_until(self, account_id: int, until: dt.datetime, request_id: str) -> BilledSubscription | None:
+        services = self._services
+
+        async def change() -> Stored | None:
+            return await subscriptions.set_until(
+                services.db, account_id, until, now=services.now(), by=BILLING, request_id=request_id
+            )
+
+        return await self._changed(account_id, request_id, subscriptions.new_end(until), change)
+
+    async def _changed(
+        self, account_id: int, request_id: str, change: str, work: Callable[[], Awaitable[Stored | None]]
+    ) -> BilledSubscription | None:
+        services = self._services
+        row = await work()
+        if row is None:
+            return None
+        made = await subscriptions.change_of(services.db, account_id, request_id)
+        if made is not None and made.change != change:
+            raise RequestIdReusedError
+        # What waited for the payment goes on now, here and in other processes.
+        await services.registry.refresh()
+        await announce(services.db)
+        return await self._shown(row)
+
+    async def _shown(self, row: Stored) -> BilledSubscription:
+        now = self._services.now()
+        subscription = Subscription.of(row)
+        return BilledSubscription(
+            account_id=row.account_id,
+            state=subscription.state(now),
+            until=subscription.until,
+            days_left=subscription.days_left(now),
+            trial_until=row.trial_until,
+            paid_until=row.paid_until,
+            changes=tuple(
+                SubscriptionChange(
+                    at=each.changed_at,
+                    by=each.changed_by,
+                    change=each.change,
+                    request_id=each.request_id,
+                    old_until=each.old_until,
+                    new_until=each.new_until,
+                )
+                for each in await subscriptions.changes(self._services.db, row.account_id, CHANGES_SHOWN)
+            ),
+        )
