@@ -91,7 +91,8 @@ def test_the_wheel_holds_every_file_of_a_part(wheel, part):
 def test_the_wheel_holds_the_migrations_and_the_program_and_no_tests(wheel):
     assert any(name.startswith("dealgram/persistence/migrations/") and name.endswith(".sql") for name in wheel)
     assert {"dealgram/__init__.py", "dealgram/settings.py", "dealgram/logs.py"} <= wheel
-    assert not any("test" in Path(name).name for name in wheel if name.startswith("dealgram/"))
+    names = {Path(name).name for name in wheel if name.startswith("dealgram/")}
+    assert not any(name.startswith(("test_", "conftest")) for name in names)
     assert not any(name.endswith((".env", ".key")) for name in wheel)
 
 
