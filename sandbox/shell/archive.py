@@ -51,7 +51,7 @@ class WidgetArchive:
             return None
         suffix = path[path.rfind(".") :] if "." in path else ""
         kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-        return data, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        return data, kind
 
     def _json(self, path: str) -> Mapping[str, Any]:
         if path not in self._files:

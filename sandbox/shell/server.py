@@ -30,6 +30,8 @@ _STATIC = Path(__file__).parent / "static"
 _PAGES = ("/settings/widgets/", "/settings/widgets/<code>/", "/dashboard/", "/leads/", "/leads/detail/<int:lead>")
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".twig": "text/html"}
 _THEMES = ("light", "dark")
+OWN_KEPT_S = 60
+VENDOR_KEPT_S = 86_400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +153,7 @@ def _serve_files(app: QuartTrio, shell: Shell) -> None:
     async def harness(name: str) -> Response:
         if name not in own:
             raise _Refused(404, f"the shell has no file {name}")
-        return _file(own[name], _KINDS[Path(name).suffix])
+        return _file(own[name], _KINDS[Path(name).suffix], kept_s=OWN_KEPT_S)
 
     async def control(name: str) -> Response:
         if name not in controls:
@@ -162,7 +164,7 @@ def _serve_files(app: QuartTrio, shell: Shell) -> None:
         source = shell.modules.file(name.removesuffix(".js"))
         if source is None:
             raise _Refused(404, f"amoCRM gives widgets no module {name}")
-        return _file(source, "text/javascript")
+        return _file(source, "text/javascript", kept_s=VENDOR_KEPT_S)
 
     async def widget(code: str, path: str) -> Response:
         if code == "other_widget" and path == "style.css":
@@ -271,11 +273,11 @@ def _origin(url: str) -> str:
     return f"{split.scheme}://{split.netloc}" if split.netloc else ""
 
 
-def _file(content: bytes, kind: str) -> Response:
-    response = Response(content, content_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
-    if "charset" in kind:
-        response.headers["Content-Type"] = kind
-    response.headers["Cache-Control"] = "no-cache"
+def _file(content: bytes, kind: str, *, kept_s: int = 0) -> Response:
+    """A file that a browser may keep for `kept_s` seconds; the widget's are asked for anew every time."""
+    response = Response(content)
+    response.headers["Content-Type"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    response.headers["Cache-Control"] = f"max-age={kept_s}" if kept_s else "no-cache"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -13,7 +13,7 @@ define(['jquery', 'shell/report'], function ($, { report }) {
 
   target.addEventListener = function (type, handler, options) {
     const once = typeof options === 'object' && options && options.once;
-    if (handler && !once && isLasting(this)) {
+    if (handler && !once && isLasting(this) && isOfAScript()) {
       const entry = { target: this, type, handler, capture: capture(options) };
       if (!added.some((one) => same(one, entry))) added.push(entry);
       const signal = typeof options === 'object' && options && options.signal;
@@ -25,6 +25,11 @@ define(['jquery', 'shell/report'], function ($, { report }) {
     forget({ target: this, type, handler, capture: capture(options) });
     return removeEventListener.call(this, type, handler, options);
   };
+
+  /** Whether a file of the page asks, and not the browser's driver, which listens on the window for reasons of its own. */
+  function isOfAScript() {
+    return new Error().stack.split('\n').slice(3).some((line) => line.includes(location.origin));
+  }
 
   function isLasting(one) {
     return one === window || one instanceof Node || one instanceof MediaQueryList;
