@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
-import msgspec
 
+from dealgram.actors.accounts.preferences import BadChoiceError, check_changes
 from dealgram.actors.choices import AccountSettings
 from dealgram.actors.groups.plan import Policy
 
@@ -61,7 +61,7 @@ def changes_of(given: Mapping[str, Any]) -> dict[str, Any]:
     if not changes:
         raise click.UsageError("nothing to change: give at least one option (see --help)")
     try:
-        msgspec.convert(changes, AccountSettings)
-    except msgspec.ValidationError as error:
+        check_changes(changes)
+    except BadChoiceError as error:
         raise click.UsageError(str(error)) from error
     return changes

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dealgram.account_adapter import in_order
-from dealgram.actors.accounts import connecting, setup_texts
+from dealgram.actors.accounts import connecting, preferences, setup_texts
 from dealgram.actors.choices import AccountSettings, read_settings
 from dealgram.actors.services import Services
 from dealgram.cli.account_options import changes_of, setting_options
@@ -143,7 +143,7 @@ def set_account(account_id: int, **given: Any) -> None:
 
     async def main() -> None:
         async with open_desk() as desk:
-            if not await accounts.change_settings(desk.db, account_id, changes):
+            if await preferences.change(desk.db, account_id, changes) is None:
                 raise Failure(f"there is no account {account_id}")
             await desk.announce()
             click.echo("changed")

@@ -9,13 +9,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from dealgram.actors.accounts import staff
 from dealgram.cli.context import ID, Desk, Failure, open_desk, run
-from dealgram.persistence import accounts, employees, participants, users
-from dealgram.persistence.records import Employee, upsert
-
-_MAX_ID = 2**52 - 1
-"""Telegram's ids have no more bits (telegram-facts §1.4)."""
-_MOST_DIGITS = 16
+from dealgram.persistence import accounts
 
 
 @click.group()
@@ -33,14 +29,13 @@ def add_employee(account_id: int, person: str, amo_user_id: int) -> None:
     async def main() -> None:
         async with open_desk() as desk:
             await _check_account(desk, account_id)
-            user = await users.get(desk.db, account_id, amo_user_id)
-            if user is None:
-                raise Failure(f"account {account_id} has no user {amo_user_id}; amoCRM shows the ids under Users")
-            user_id = await _person(desk, account_id, person)
-            await upsert(desk.db, Employee(account_id=account_id, user_id=user_id, amo_user_id=amo_user_id))
+            try:
+                added = await staff.add(desk.db, account_id, person, amo_user_id)
+            except staff.StaffError as error:
+                raise _failure(error, account_id, person, amo_user_id) from error
             await desk.announce()
-            click.echo(f"{user_id} is «{user.name}» ({amo_user_id})")
-            if not user.amojo_id:
+            click.echo(f"{added.user_id} is «{added.amo_user_name}» ({amo_user_id})")
+            if not added.has_chats:
                 click.echo("amoCRM knows no chats of this user yet: the words appear as the channel's, with the name")
 
     run(main)
@@ -55,9 +50,8 @@ def list_employees(account_id: int) -> None:
         async with open_desk() as desk:
             await _check_account(desk, account_id)
             table = Table("Telegram id", "amoCRM user", "name")
-            for row in await employees.for_account(desk.db, account_id):
-                user = await users.get(desk.db, account_id, row.amo_user_id)
-                table.add_row(str(row.user_id), str(row.amo_user_id), user.name if user is not None else "–")
+            for one in await staff.everyone(desk.db, account_id):
+                table.add_row(str(one.user_id), str(one.amo_user_id), one.amo_user_name or "–")
             Console().print(table)
 
     run(main)
@@ -72,8 +66,11 @@ def remove_employee(account_id: int, person: str) -> None:
     async def main() -> None:
         async with open_desk() as desk:
             await _check_account(desk, account_id)
-            user_id = await _person(desk, account_id, person)
-            if not await employees.remove(desk.db, account_id, user_id):
+            try:
+                user_id = await staff.person_id(desk.db, account_id, person)
+            except staff.StaffError as error:
+                raise _failure(error, account_id, person) from error
+            if not await staff.remove(desk.db, account_id, user_id):
                 raise Failure(f"{user_id} is no employee of account {account_id}")
             await desk.announce()
             click.echo(f"{user_id} is no employee any more")
@@ -86,19 +83,17 @@ async def _check_account(desk: Desk, account_id: int) -> None:
         raise Failure(f"there is no account {account_id}; see: dealgram account list")
 
 
-async def _person(desk: Desk, account_id: int, person: str) -> int:
-    """The Telegram id that an operator means."""
-    if person.isascii() and person.isdigit():
-        if len(person) > _MOST_DIGITS or not 0 < int(person) <= _MAX_ID:
-            raise Failure(f"{person[:40]} is no Telegram id")
-        return int(person)
-    if not person.startswith("@") or len(person) < 2:
-        raise Failure("name a person by the Telegram id or by @username")
-    found = await participants.by_username(desk.db, account_id, person[1:])
-    ids = list(dict.fromkeys(row.user_id for row in found))
-    if not ids:
-        raise Failure(f"nobody with the name {person} was seen in the groups of account {account_id}")
-    if len(ids) > 1:
-        listed = ", ".join(map(str, ids))
-        raise Failure(f"several people went by {person}: {listed}; name the one you mean by the id")
-    return ids[0]
+def _failure(error: staff.StaffError, account_id: int, person: str, amo_user_id: int | None = None) -> Failure:
+    match error.reason:
+        case "unknown_user":
+            return Failure(f"account {account_id} has no user {amo_user_id}; amoCRM shows the ids under Users")
+        case "unknown_person":
+            return Failure(f"nobody with the name {person} was seen in the groups of account {account_id}")
+        case "several_people":
+            listed = ", ".join(map(str, error.people))
+            return Failure(f"several people went by {person}: {listed}; name the one you mean by the id")
+        case "bad_person":
+            digits = person.isascii() and person.isdigit()
+            return Failure(
+                f"{person[:40]} is no Telegram id" if digits else "name a person by the Telegram id or by @username"
+            )
