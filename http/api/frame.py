@@ -29,6 +29,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import trio
 from quart import Blueprint, Response, g, request
+from werkzeug.routing import BaseConverter
 
 from dealgram.http.api import cors
 from dealgram.http.api.admission import Admission
@@ -86,12 +87,18 @@ class Route:
     @property
     def rule(self) -> str:
         """The path as Quart's router writes it."""
-        return PREFIX + _VARIABLE.sub(r"<\1>", self.path)
+        return PREFIX + _VARIABLE.sub(r"<id:\1>", self.path)
 
     @property
     def name(self) -> str:
         """A unique name for programs."""
         return self.handler.__name__
+
+
+class IdConverter(BaseConverter):
+    """An id in a path: what cannot be one is not found, whoever asks."""
+
+    regex = "[1-9][0-9]{0,18}"
 
 
 class Api:
@@ -165,6 +172,7 @@ class Api:
     def blueprint(self, name: str = "api") -> Blueprint:
         """The routes collected so far."""
         blueprint = Blueprint(name, __name__)
+        blueprint.record(lambda state: state.app.url_map.converters.update(id=IdConverter))
         by_rule: dict[str, list[Route]] = {}
         for route in self.routes:
             by_rule.setdefault(route.rule, []).append(route)
