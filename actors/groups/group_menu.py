@@ -82,7 +82,7 @@ class GroupMenu:
         if body.asks_rights and not await self._may_change(body.user_id):
             return self._reply(body, texts.ONLY_ADMINISTRATORS, again=False)
         if self._is_lapsed:
-            return self._reply(body, lapse_texts.LINKING_PAUSED, again=False)
+            return self._reply(body, lapse_texts.LINKING_PAUSED, again=False, code=link_refusals.LAPSED)
         if self._state.is_linked(body.deal_id):
             return self._reply(body, self._already(body), again=True)
         if body.topic is not None and not account.settings.topic_links:

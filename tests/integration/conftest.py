@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -46,6 +47,8 @@ class Stage:
     account: Account | None = None
     gate_policy: GatePolicy | None = None
     limits: LimitSettings = UNLIMITED
+    ahead: dt.timedelta = dt.timedelta()
+    """How far the service's calendar is ahead of the machine's."""
 
     @property
     def telegram(self):
@@ -261,7 +264,12 @@ def base_settings(tmp_path, database_url: str) -> Settings:
 
 
 def _open(stage: Stage) -> AbstractAsyncContextManager[Service]:
-    return open_service(stage.settings, limits=stage.limits, gate_policy=stage.gate_policy)
+    return open_service(
+        stage.settings,
+        limits=stage.limits,
+        gate_policy=stage.gate_policy,
+        now=lambda: dt.datetime.now(dt.UTC) + stage.ahead,
+    )
 
 
 @asynccontextmanager
