@@ -178,8 +178,10 @@ def _filled(data: bytes, values: Mapping[str, str], where: str) -> str:
         name = match[1]
         if name not in values:
             raise WidgetConfigError(f"{where}: %{name}% names no value of the configuration")
+        # A number is not broken over two lines.
+        value = values[name].replace(" ", "\u00a0") if name == "supportPhone" else values[name]
         # The texts are JSON strings already, and a value becomes a part of one.
-        return json.dumps(values[name], ensure_ascii=False)[1:-1]
+        return json.dumps(value, ensure_ascii=False)[1:-1]
 
     return _TOKEN.sub(value_of, data.decode())
 

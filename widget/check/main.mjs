@@ -11,14 +11,23 @@ import { parseArgs } from 'node:util';
 import { Archive } from './archive.mjs';
 import { ELSEWHERE, RULES } from './rules/index.mjs';
 
-/** All breaches of one archive: [{rule, file, line, message}], in the order of the rules. */
-export function breachesOf(archive) {
+function breachesOfRules(archive, rules) {
   const found = [];
 
-  for (const { id, check } of RULES) {
+  for (const { id, check } of rules) {
     check(archive, (file, line, message) => found.push({ rule: id, file, line, message }));
   }
   return found;
+}
+
+/**
+ * All breaches of one archive: [{rule, file, line, message}], in the order of the rules. While a manifest or texts
+ * cannot be read, that is the only thing worth saying.
+ */
+export function breachesOf(archive) {
+  const unreadable = breachesOfRules(archive, RULES.filter(({ id }) => id === 'M1'));
+
+  return unreadable.length ? unreadable : breachesOfRules(archive, RULES);
 }
 
 async function checked(path, options) {

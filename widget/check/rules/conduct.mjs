@@ -13,7 +13,7 @@ const ALLOWED_APP = new Set([
 const CONSTANTS = new Set(['user', 'user_rights', 'account', 'managers', 'groups', 'task_types']);
 const AMO = /^(?:window\.)?(?:APP|AMOCRM)\b/;
 const SYSTEM_PARTS = [
-  /widget-settings__(base-space|additional|command-plate|rating|reviews?)/, /js-widget-(install|uninstall)/,
+  /widget-settings__(base-space|additional|command-plate|rating|reviews?)/,
   /switcher__(on|off)/, /\bleft-menu\b/, /#?\bnav_menu\b/, /\.nav__/, /notification-center|js-notifications/,
   /\.widget_settings_block__descr/, /widget[-_]review/
 ];

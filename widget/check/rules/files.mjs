@@ -104,7 +104,7 @@ function leadsOfManifest(archive) {
 
   return [
     'script.js',
-    ...(archive.manifest.widget?.locale ?? []).map((locale) => `i18n/${locale}.json`),
+    ...[...archive.locales.keys()].map((locale) => `i18n/${locale}.json`),
     ...LOGOS.map((name) => `images/${name}.png`),
     ...tour.map((path) => String(path).replace(/^\/+/, ''))
   ];
@@ -193,7 +193,7 @@ export function a8(archive, report) {
   const names = archive.files.map((file) => file.name);
   const version = String(archive.manifest.widget?.version ?? '');
 
-  if (names.some((name, index) => index && Buffer.from(names[index - 1]).compare(Buffer.from(name)) >= 0)) {
+  if (names.some((name, index) => index && Buffer.from(names[index - 1]).compare(Buffer.from(name)) > 0)) {
     report('', 0, 'entries are not sorted by name; build with `dealgram widget build`');
   }
   if (new Set(archive.files.map((file) => file.modified)).size > 1) {

@@ -133,7 +133,7 @@ export function j4(archive, report) {
     });
   }
   for (const file of archive.files.filter((one) => ['twig', 'css'].includes(one.kind))) {
-    for (const match of file.text.matchAll(/<script\b|(?:src|srcset)=["'](?:https?:)?\/\/|@import|<link\b/gi)) {
+    for (const match of file.text.matchAll(/<script\b|(?:src|srcset)=["'](?:https?:)?\/\/|<link\b/gi)) {
       report(file.name, file.lineAt(match.index), `«${match[0]}» loads something from elsewhere`);
     }
   }
