@@ -71,7 +71,7 @@ def pipeline_view(
 def bot_status(facts: BotFacts) -> Status:
     """The bot's badge with everything that stands behind it."""
     found = [(_level(detail.code), detail) for detail in _details(facts)]
-    found.sort(key=lambda each: _WORST_FIRST.index(each[0]))
+    found.sort(key=lambda each: (_WORST_FIRST.index(each[0]), _weight(each[1].code)))
     if not found:
         return Status(level="ok", title=desk_texts.CONNECTED)
     level, first = found[0]
@@ -102,9 +102,7 @@ def _details(facts: BotFacts) -> list[Detail]:
             troubles[bot_troubles.PIPELINE_ARCHIVED] = bot_texts.bots_pipeline_gone()
         case _:
             pass
-    details = [
-        Detail(code=code, text=troubles[code], action=ACTIONS.get(code)) for code in sorted(troubles, key=_weight)
-    ]
+    details = [Detail(code=code, text=text, action=ACTIONS.get(code)) for code, text in troubles.items()]
     if facts.hold is not None:
         details.append(Detail(code=facts.hold, text=_HOLDS[facts.hold]))
     return details

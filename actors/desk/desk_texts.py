@@ -25,7 +25,8 @@ BOT_TITLES = {
     "profile": "Донастраивается",
     "many_sources": "Слишком много ботов",
 }
-"""The badge of a bot by the worst that is known of it. A code that is missing here has `ATTENTION`."""
+"""The badge of a bot by the worst that is known of it; among equals, by what comes first here. A code that is missing
+has `ATTENTION`."""
 
 ADVICE = {
     "webhook_unset": "Нажмите «Проверить ещё раз»; если не поможет, напишите в поддержку.",
