@@ -74,7 +74,9 @@ class _Informer:
 
     async def preflight(self) -> Response:
         await trio.lowlevel.checkpoint()
-        return self._dressed(cors.preflight(self._api.hosts))
+        response = cors.preflight(self._api.hosts)
+        response.headers["Allow"] = "OPTIONS, POST"
+        return self._dressed(response)
 
     async def register(self) -> Response:
         try:

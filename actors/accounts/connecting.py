@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dealgram.actors.accounts.account_orders import SetUp, order_entry
 from dealgram.actors.accounts.account_setup import STEPS, carry_out, fresh_steps
+from dealgram.actors.accounts.controller import connected_entry
 from dealgram.actors.accounts.grants import UnusableGrantError, read_grant
 from dealgram.actors.accounts.installation import InstallationError
+from dealgram.actors.accounts.installing import install_key
 from dealgram.actors.services import Services
 from dealgram.persistence import accounts, records, setup_steps, subscriptions
 from dealgram.persistence.records import Account, SetupStep
@@ -30,6 +32,8 @@ async def connect_account(services: Services, host: str, code: str) -> Account:
         raise InstallationError(str(error)) from error
     await subscriptions.begin_trial(services.db, grant.account_id, services.now(), days=services.trial_days)
     await records.upsert(services.db, grant, *fresh_steps(grant.account_id))
+    # The seller's controller hears of it from the running service.
+    await services.journal.accept([connected_entry(grant.account_id, grant.host, install_key(code))])
     await services.registry.refresh()
     await set_up(services, grant.account_id)
     row = await accounts.get(services.db, grant.account_id)

@@ -21,6 +21,7 @@ from dealgram.http.seller_ports import (
 )
 from dealgram.persistence import accounts, registrations, subscriptions
 from dealgram.persistence.entries import Commit
+from dealgram.persistence.errors import ForeignRowError
 from dealgram.persistence.records import Registration
 from dealgram.persistence.subscriptions import Stored
 from dealgram.settings import Settings
@@ -48,7 +49,10 @@ class RegistrationAdapter:
         else:
             key = registrations.key_of_account(who.account_id)
         async with self._locks(key):
-            outcome = await self._write(key, who, said)
+            try:
+                outcome = await self._write(key, who, said)
+            except ForeignRowError:  # it was found to be an account's just now
+                outcome = await self._write(key, who, said)
         if who.account_id is not None and said.status == "Y":
             now = services.now()
             if await subscriptions.begin_trial(

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import trio
 
+from dealgram.actors.accounts import connecting
 from dealgram.persistence import dead_letters, records, registrations, subscriptions
 from dealgram.persistence.records import Registration
 from dealgram.playground import ENUM_ID, INTEGRATION, WIDGET_NAME
@@ -162,6 +163,9 @@ async def test_whichever_comes_first_the_form_or_the_installation(empty_stage, r
         await stage.playground.connect_account(service, account)
         assert (await heard(stage, 7))[6] == connected
         assert (await modal.trial()).trial_until == began.trial_until
+        # And by the command line.
+        await connecting.connect_account(service.services, modal.origin, stage.amo.issue_code(account))
+        assert (await heard(stage, 8))[7] == connected
     stage.assert_clean()
 
 
