@@ -57,7 +57,17 @@ define(['./state.js', './highlight.js', './words.js'], function (State, highligh
     };
   }
 
+  /* A group that is well needs no words; one without a deal is not wrong, but worth seeing. */
+  function groupStatusOf(group) {
+    if (group.status.level !== 'ok') {
+      return group.status;
+    }
+    return group.deals.length ? null : { level: 'neutral', title: group.status.title, details: [] };
+  }
+
   function groupOf(group, state, t) {
+    const status = groupStatusOf(group);
+
     return {
       id: group.id,
       title: highlight(group.title, state.query),
@@ -65,8 +75,8 @@ define(['./state.js', './highlight.js', './words.js'], function (State, highligh
       kind: t(group.kind === 'supergroup' ? 'page.group.supergroup' : 'page.group.group'),
       role: group.state === 'administrator' ? t('page.group.administrator') : '',
       isGone: group.state === 'left',
-      status: group.status.level === 'ok' ? null : group.status,
-      details: group.status.details.map(function (detail) {
+      status: status,
+      details: (status ? status.details : []).map(function (detail) {
         return detail.text;
       }),
       deals: group.deals.map(function (deal) {

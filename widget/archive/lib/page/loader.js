@@ -86,6 +86,13 @@ define(['jquery', './state.js'], function ($, State) {
       });
     }
 
+    /* The list goes away, and what was searched in it with it. */
+    function turnTo(phase) {
+      state.phase = phase;
+      state.query = '';
+      state.found = {};
+    }
+
     function conclude(account, list) {
       /* What the service knows of the account is enough for a page that says how to go on. */
       const isTold = !account && store.account && list && list.code === 'reauthorise';
@@ -96,11 +103,11 @@ define(['jquery', './state.js'], function ($, State) {
         state.phase = 'ready';
         state.isStale = false;
       } else if (TO_AUTHORISE.indexOf(failure.code) >= 0) {
-        state.phase = 'unauthorised';
+        turnTo('unauthorised');
       } else if (state.phase === 'ready') {
         state.isStale = true;
       } else {
-        state.phase = 'failed';
+        turnTo('failed');
       }
     }
 

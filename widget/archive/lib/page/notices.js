@@ -12,7 +12,7 @@ define(['../config.js', './words.js'], function (config, words) {
   function paymentOf(answer, t) {
     const paid = answer.subscription;
     const until = words.day(paid.until, t.locale, answer.account.time_zone);
-    const pay = config.payUrl ? [{ text: t('page.payment.pay'), href: config.payUrl, isButton: true }] : [];
+    const pay = config.payUrl ? [{ text: t('page.payment.pay'), href: config.payUrl }] : [];
     const isEnding = paid.is_ending || paid.days_left <= WARN_DAYS;
     const banner = { key: 'payment', links: pay };
 
@@ -39,7 +39,7 @@ define(['../config.js', './words.js'], function (config, words) {
   }
 
   function authoriseLink(url, t) {
-    return url ? [{ text: t('page.setup.authorise'), href: url, isButton: true }] : [];
+    return url ? [{ text: t('page.setup.authorise'), href: url }] : [];
   }
 
   function setupOf(answer, t, busy, isAdmin) {

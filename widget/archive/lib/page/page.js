@@ -29,6 +29,7 @@ define([
       view.load('page/header'),
       view.load('page/notices'),
       view.load('page/guide'),
+      view.load('page/search'),
       view.load('page/bots'),
       view.load('page/footer')
     );

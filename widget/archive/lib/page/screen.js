@@ -51,8 +51,18 @@ define([
       params: {
         count: counts.bots,
         isAdmin: State.isAdmin(state),
-        addHint: addHintOf(state, t),
-        hasSearch: counts.bots > 0,
+        addHint: addHintOf(state, t)
+      }
+    };
+  }
+
+  function searchOf(state, t) {
+    const counts = state.store.account.counts;
+
+    return {
+      region: 'search',
+      template: counts.bots ? 'page/search' : null,
+      params: {
         isSearching: state.isSearching,
         query: state.query,
         matches: matchesOf(state, t),
@@ -128,6 +138,7 @@ define([
       headerOf(state, t),
       { region: 'notices', template: 'page/notices', params: { notices: notices(state, t), contacts: CONTACTS } },
       { region: 'guide', template: steps ? 'page/guide' : null, params: steps },
+      searchOf(state, t),
       contentOf(state, t),
       footerOf(state, t)
     ];
@@ -135,7 +146,7 @@ define([
 
   return {
     parts: function (state, t) {
-      const empty = ['header', 'notices', 'guide', 'footer'].map(function (region) {
+      const empty = ['header', 'notices', 'guide', 'search', 'footer'].map(function (region) {
         return { region: region };
       });
 
