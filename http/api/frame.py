@@ -81,6 +81,7 @@ class Route:
     query: type[msgspec.Struct] | None
     answer: type[msgspec.Struct] | None
     accepted: bool
+    may_be_empty: bool
     ids: tuple[str, ...]
     codes: tuple[str, ...]
 
@@ -159,6 +160,7 @@ class Api:
                     query=hints.get("query"),
                     answer=structs[0] if structs else None,
                     accepted=Accepted in answers or status == 202,
+                    may_be_empty=hints["return"] in (None, type(None)) or type(None) in get_args(hints["return"]),
                     ids=ids,
                     codes=codes,
                 )

@@ -31,6 +31,7 @@ _ALWAYS = (
     "internal",
     "unavailable",
 )
+_BEGUN = "Begun; `GET /changes` tells when it is done."
 _DESCRIPTION = """\
 What the dealgram widget's settings page asks and does, for one amoCRM account at a time. Every call carries one of
 amoCRM's one-time tokens and speaks for the user and the account in it; nothing of another account can be seen or
@@ -138,9 +139,10 @@ def _responses(route: Route, refs: dict[type[msgspec.Struct], Any]) -> dict[str,
         content = {"application/json": {"schema": refs[route.answer]}}
         statuses = [route.status] if route.status != 202 else []
         for status in (*statuses, *([202] if route.accepted else [])):
-            what = "Begun; `GET /changes` tells when it is done." if status == 202 else "Done."
-            found[str(status)] = {"description": what, "content": content}
-    if route.status == 204:
+            found[str(status)] = {"description": _BEGUN if status == 202 else "Done.", "content": content}
+    elif route.accepted:
+        found["202"] = {"description": _BEGUN, "content": {"application/json": {"schema": {"type": "object"}}}}
+    if route.may_be_empty:
         found["204"] = {"description": "Done."}
     return found | _problems(route, refs)
 
