@@ -62,9 +62,11 @@ class WidgetConfig:
             value = getattr(self, item.name)
             if item.name.endswith("_url"):
                 _check_address(_json_name(item.name), value)
-        for name in self.english:
+        for name, value in self.english.items():
             if name not in self.values():
                 raise WidgetConfigError(f"english.{name}: there is no such value")
+            if name.endswith("Url"):
+                _check_address(f"english.{name}", value)
         if not self.locales or set(self.locales) - set(_LOCALES):
             raise WidgetConfigError(f"locales: some of {', '.join(_LOCALES)}, at least one")
 

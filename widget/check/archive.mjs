@@ -34,6 +34,16 @@ function entriesOf(zip) {
   });
 }
 
+const ends = new Map();
+
+/** Where the lines of a text end. */
+function lineEnds(text) {
+  if (!ends.has(text)) {
+    ends.set(text, [...text.matchAll(/\n/g)].map((match) => match.index));
+  }
+  return ends.get(text);
+}
+
 /** One file of the archive. */
 export class ArchiveFile {
   constructor(entry, bytes) {
@@ -55,7 +65,23 @@ export class ArchiveFile {
 
   /** The line (from 1) of a place in the text. */
   lineAt(offset) {
-    return this.text.slice(0, offset).split('\n').length;
+    const places = lineEnds(this.text);
+    let [low, high] = [0, places.length];
+
+    while (low < high) {
+      const middle = (low + high) >> 1;
+
+      [low, high] = places[middle] < offset ? [middle + 1, high] : [low, middle];
+    }
+    return low + 1;
+  }
+}
+
+function parsedOrNothing(file) {
+  try {
+    return JSON.parse(file.text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -66,6 +92,7 @@ export class Archive {
     this.files = files;
     this.byName = new Map(files.map((file) => [file.name, file]));
     this.options = options;
+    this.parsed = new Map();
   }
 
   static async read(path, bytes, options) {
@@ -90,11 +117,10 @@ export class Archive {
 
   /** The parsed JSON of a file; undefined where there is none or it is not JSON (rule M1 says so). */
   json(name) {
-    try {
-      return JSON.parse(this.get(name).text);
-    } catch {
-      return undefined;
+    if (!this.parsed.has(name)) {
+      this.parsed.set(name, parsedOrNothing(this.get(name)));
     }
+    return this.parsed.get(name);
   }
 
   get manifest() {

@@ -1,6 +1,6 @@
 /** Scripts as trees: parsed once per content, walked with their ancestors, with the names they leave undeclared. */
 import { parse } from 'acorn';
-import { ancestor } from 'acorn-walk';
+import { fullAncestor } from 'acorn-walk';
 import { analyze } from 'eslint-scope';
 
 const VERSION = 2020;
@@ -44,16 +44,26 @@ export function isCode(text) {
   }
 }
 
-/** Call `visitors[type](node, ancestors)` for each node; ancestors from the root to the parent. */
-export function walk(file, visitors) {
-  const { tree } = scriptOf(file);
+/** Type to its nodes, each with its ancestors from the root to the parent. */
+function nodesOf(script) {
+  if (!script.nodes) {
+    script.nodes = new Map();
+    fullAncestor(script.tree, (node, _state, ancestors) => {
+      const same = script.nodes.get(node.type) ?? [];
 
-  if (tree) {
-    const wrapped = Object.entries(visitors).map(([type, visit]) => {
-      return [type, (node, _state, ancestors) => visit(node, ancestors.slice(0, -1))];
+      same.push([node, ancestors.slice(0, -1)]);
+      script.nodes.set(node.type, same);
     });
+  }
+  return script.nodes;
+}
 
-    ancestor(tree, Object.fromEntries(wrapped));
+/** Call `visitors[type](node, ancestors)` for each node of a type; ancestors from the root to the parent. */
+export function walk(file, visitors) {
+  const script = scriptOf(file);
+
+  for (const [type, visit] of script.tree ? Object.entries(visitors) : []) {
+    (nodesOf(script).get(type) ?? []).forEach(([node, ancestors]) => visit(node, ancestors));
   }
 }
 

@@ -8,6 +8,7 @@ const PREFIX = 'dgm-';
 const HIGHEST = 99;
 const ROOTS = /^:root(\[data-color-scheme=["']?dark["']?\])?$/;
 const parsed = new Map();
+const known = new Map();
 
 function sheetOf(file) {
   if (!parsed.has(file.text)) {
@@ -30,6 +31,13 @@ function inKeyframes(rule) {
 
 /** Whether the first compound of a selector has one of our classes. */
 function beginsWithOurs(selector) {
+  if (!known.has(selector)) {
+    known.set(selector, hasOursFirst(selector));
+  }
+  return known.get(selector);
+}
+
+function hasOursFirst(selector) {
   let isOurs = false;
 
   selectorParser((root) => {

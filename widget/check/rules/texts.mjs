@@ -44,9 +44,15 @@ function* allTexts(archive) {
     const name = `i18n/${locale}.json`;
 
     for (const [path, value] of leavesOf(tree)) {
-      const line = lineOf(archive.get(name), `"${path.split('.').pop()}": ${JSON.stringify(value)}`);
-
-      yield { locale, name, path, line, text: typeof value === 'string' ? value : '' };
+      yield {
+        locale,
+        name,
+        path,
+        text: typeof value === 'string' ? value : '',
+        get line() {
+          return lineOf(archive.get(name), `"${path.split('.').pop()}": ${JSON.stringify(value)}`);
+        }
+      };
     }
   }
 }
@@ -116,9 +122,11 @@ export function i1(archive, report) {
       }
     }
   }
-  for (const { name, path, line, text } of allTexts(archive)) {
+  for (const one of allTexts(archive)) {
+    const { name, path, text } = one;
+
     if (!text.trim()) {
-      report(name, line, `${path} is empty or no text`);
+      report(name, one.line, `${path} is empty or no text`);
     }
   }
   for (const { key, file, line, isCall } of named) {
@@ -146,20 +154,22 @@ export function i1(archive, report) {
 /* --- I2, I3 */
 
 export function i2(archive, report) {
-  for (const { locale, name, path, line, text } of allTexts(archive)) {
+  for (const one of allTexts(archive)) {
+    const { locale, name, path, text } = one;
+
     const words = plain(text).match(/[A-Za-z]{2,}/g) ?? [];
 
     if (locale !== 'ru' && /[а-яё]/i.test(text)) {
-      report(name, line, `${path} has Cyrillic letters in a text that is not Russian`);
+      report(name, one.line, `${path} has Cyrillic letters in a text that is not Russian`);
     }
     if (locale !== 'ru' && /\.(ru|рф)\b/i.test(text)) {
-      report(name, line, `${path} leads to a .ru address; give English texts addresses of their own`);
+      report(name, one.line, `${path} leads to a .ru address; give English texts addresses of their own`);
     }
     if (locale !== 'ru' && /₽|\bRUB\b/.test(text)) {
-      report(name, line, `${path} has a price in roubles; outside Russia prices are in dollars or euros`);
+      report(name, one.line, `${path} has a price in roubles; outside Russia prices are in dollars or euros`);
     }
     if (locale === 'ru' && words.length > 2 && !/[а-яё]/i.test(text)) {
-      report(name, line, `${path} is not Russian`);
+      report(name, one.line, `${path} is not Russian`);
     }
   }
 }
@@ -167,21 +177,23 @@ export function i2(archive, report) {
 export function i3(archive, report) {
   const { widget = {}, advanced = {} } = archive.manifest;
 
-  for (const { name, path, line, text } of allTexts(archive)) {
+  for (const one of allTexts(archive)) {
+    const { name, path, text } = one;
+
     const isName = path === widget.name || path === advanced.title;
 
     if (isName && /amo|амо/i.test(text)) {
-      report(name, line, `${path} has «amo» in it; names are free of amoCRM’s`);
+      report(name, one.line, `${path} has «amo» in it; names are free of amoCRM’s`);
     }
     if (isName && FUNCTIONS.has(text.trim().toLowerCase())) {
-      report(name, line, `${path} is the name of a part of amoCRM; add what it is for`);
+      report(name, one.line, `${path} is the name of a part of amoCRM; add what it is for`);
     }
     if (path === widget.name && text.split(/\s+/).some((word) => word.length > 19)) {
-      report(name, line, `${path} has a word of more than 19 characters`);
+      report(name, one.line, `${path} has a word of more than 19 characters`);
     }
     for (const match of text.matchAll(/(?:amo|амо)[\s-]*(?:crm|срм)/gi)) {
       if (match[0] !== 'amoCRM') {
-        report(name, line, `${path} writes «${match[0]}»; the only spelling is amoCRM`);
+        report(name, one.line, `${path} writes «${match[0]}»; the only spelling is amoCRM`);
       }
     }
   }
@@ -190,7 +202,9 @@ export function i3(archive, report) {
 /* --- I4–I7 */
 
 export function i4(archive, report) {
-  for (const { name, path, line, text } of allTexts(archive)) {
+  for (const one of allTexts(archive)) {
+    const { name, path, text } = one;
+
     const links = text.match(/<a\b[^>]*>/gi) ?? [];
 
     for (const link of links) {
@@ -198,15 +212,15 @@ export function i4(archive, report) {
         && /\breferrerpolicy="no-referrer"/.test(link);
 
       if (!isGood) {
-        report(name, line, `${path}: a link is <a href="https://…" target="_blank" referrerpolicy="no-referrer">`);
+        report(name, one.line, `${path}: a link is <a href="https://…" target="_blank" referrerpolicy="no-referrer">`);
       }
     }
     if (/https?:\/\//.test(text.replace(/<a\b[^>]*>.*?<\/a>/gi, ''))) {
-      report(name, line, `${path}: an address stands outside a link`);
+      report(name, one.line, `${path}: an address stands outside a link`);
     }
     for (const tag of text.matchAll(/<\/?([a-z][a-z0-9]*)([^>]*)>/gi)) {
       if (!TAGS.has(tag[1].toLowerCase()) || (tag[1].toLowerCase() !== 'a' && tag[2].trim(' /'))) {
-        report(name, line, `${path}: ${tag[0]} is heavier markup than a description bears`);
+        report(name, one.line, `${path}: ${tag[0]} is heavier markup than a description bears`);
       }
     }
   }
@@ -227,13 +241,15 @@ export function i5(archive, report) {
 }
 
 export function i6(archive, report) {
-  for (const { name, path, line, text } of allTexts(archive)) {
+  for (const one of allTexts(archive)) {
+    const { name, path, text } = one;
+
     for (const sentence of plain(text).split(/[.!?;]\s/)) {
       if (/бесплатн|\bfree\b/i.test(sentence) && /пробн|дн(ей|я|ь)|недел|месяц|trial|\bdays?\b|weeks?|month/i.test(sentence)) {
-        report(name, line, `${path} calls a trial «бесплатно»; say «пробный период»`);
+        report(name, one.line, `${path} calls a trial «бесплатно»; say «пробный период»`);
       }
       if (/партн[её]р|partner/i.test(sentence) && /лицензи|licen[sc]e|оплат|pay/i.test(sentence)) {
-        report(name, line, `${path} speaks of paying through partners, which is forbidden`);
+        report(name, one.line, `${path} speaks of paying through partners, which is forbidden`);
       }
     }
   }
