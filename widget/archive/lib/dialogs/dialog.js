@@ -229,13 +229,18 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
   };
 
   Dialog.prototype.fieldError = function (name, message) {
+    this.markField(name, message).trigger('focus');
+  };
+
+  /** The same without taking the focus there. */
+  Dialog.prototype.markField = function (name, message) {
     const $field = this.field(name).addClass('dgm-field_invalid');
     const $error = $field.find('.dgm-field__error').first().text(message).prop('hidden', false);
     const $control = $field.find('[data-dgm-control]').first().attr('aria-invalid', 'true');
     describe($control, $error.attr('id'), true);
     this.recentre();
     this.reveal($field);
-    $control.trigger('focus');
+    return $control;
   };
 
   Dialog.prototype.clearFieldError = function (name) {
@@ -338,7 +343,10 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
       }
     });
     this.$body.on('input' + SPACE + ' change' + SPACE, '[data-dgm-field]', function (event) {
-      dialog.clearFieldError($(event.currentTarget).attr('data-dgm-field'));
+      // A text's `change` comes with the press of a button, which must not move away under the pointer.
+      if (event.type === 'input' || !$(event.target).is('input[type="text"], input[type="password"]')) {
+        dialog.clearFieldError($(event.currentTarget).attr('data-dgm-field'));
+      }
     });
   };
 

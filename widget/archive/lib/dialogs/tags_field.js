@@ -5,6 +5,7 @@ define(['jquery'], function ($) {
   'use strict';
 
   const MAX_LENGTH = 64;
+  const PAUSE_MS = 200;
 
   /**
    * @param {Dialog} dialog whose drawn state has the field `deal_tags`
@@ -76,7 +77,10 @@ define(['jquery'], function ($) {
         add(text);
       }
     });
-    dialog.on('focusout', '.dgm-tags__input', take);
+    // Not at once: what is being pressed must not move away under the pointer.
+    dialog.on('focusout', '.dgm-tags__input', function () {
+      dialog.later('tags', PAUSE_MS, take);
+    });
     dialog.on('click', '.dgm-tags__remove', function () {
       const gone = $(this).attr('data-tag');
       tags = tags.filter(function (tag) {

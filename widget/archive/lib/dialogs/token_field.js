@@ -6,6 +6,7 @@ define(['jquery', './token_text.js', './pictures.js'], function ($, tokenText, p
   'use strict';
 
   const PAUSE_MS = 500;
+  const LONG_PAUSE_MS = 1200;
 
   /**
    * @param {Dialog} dialog whose drawn state has the field `token` (template dialog_token)
@@ -93,7 +94,7 @@ define(['jquery', './token_text.js', './pictures.js'], function ($, tokenText, p
           checking = null;
           $found.empty();
           if (error.field === 'token' || isOfToken(error.code)) {
-            dialog.fieldError('token', error.message);
+            dialog.markField('token', error.message);
           } else {
             show('dialogs/token_failed', { message: error.message });
           }
@@ -113,6 +114,8 @@ define(['jquery', './token_text.js', './pictures.js'], function ($, tokenText, p
         avatar: pictures.of(answer.bot.name, answer.bot.id),
         warnings: answer.warnings,
         conflict: conflict,
+        // twig.js takes nothing but `true` for true in an elseif
+        hasConflict: Boolean(conflict),
         mayTakeOver: Boolean(conflict) && conflict.code === 'foreign_webhook',
         isOther: isOther
       });
@@ -147,22 +150,14 @@ define(['jquery', './token_text.js', './pictures.js'], function ($, tokenText, p
     dialog.on('input', '.dgm-token__input', function () {
       forget();
       const tokens = tokenText.find(typed());
-      if (tokens.length === 1) {
-        dialog.later('token', PAUSE_MS, function () {
-          check(tokens[0]);
+      if (typed()) {
+        dialog.later('token', tokens.length === 1 ? PAUSE_MS : LONG_PAUSE_MS, function () {
+          if (tokens.length === 1) {
+            check(tokens[0]);
+          } else {
+            dialog.markField('token', complaint(typed(), tokens));
+          }
         });
-      }
-    });
-
-    dialog.on('focusout', '.dgm-token__input', function (event) {
-      const goesTo = event.relatedTarget;
-      if (typed() && !tokenText.find(typed()).length && goesTo && $.contains(dialog.$body[0], goesTo)
-        && !$(goesTo).is('.button-cancel, .modal-body__close, .dgm-token__show')) {
-        dialog.$body.find('[data-dgm-field="token"] .dgm-field__error').first()
-          .text(t('dialogs.token.malformed')).prop('hidden', false);
-        $field.addClass('dgm-field_invalid');
-        $input.attr('aria-invalid', 'true');
-        dialog.recentre();
       }
     });
 
