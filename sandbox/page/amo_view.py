@@ -78,6 +78,8 @@ def _account(amo: AmoSimulator, account: SimAccount, deals: list[Json]) -> Json:
         "id": account.id,
         "name": account.name,
         "subdomain": account.subdomain,
+        "host": account.host,
+        "installed": account.is_installed,
         "users": [{"id": user.id, "name": user.name} for user in account.users.values() if user.is_active],
         "pipelines": [
             {"id": one.id, "name": one.name}

@@ -18,7 +18,14 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from dealgram.sandbox.amocrm import AmoSimulator
-from dealgram.sandbox.page import amo_actions, amo_view, crm_actions, media_actions, telegram_actions
+from dealgram.sandbox.page import (
+    amo_actions,
+    amo_view,
+    botfather_actions,
+    crm_actions,
+    media_actions,
+    telegram_actions,
+)
 from dealgram.sandbox.page.files import LARGEST_UPLOAD, TOO_LARGE, PageFiles, shown_as
 from dealgram.sandbox.page.health import HealthWatch
 from dealgram.sandbox.page.live import LivePage
@@ -32,7 +39,7 @@ _STATIC = Path(__file__).parent / "static"
 _SAFETY = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; media-src 'self'; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'"
+        "form-action 'self'; frame-ancestors 'none'; frame-src {frames}"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -43,12 +50,18 @@ _SAFETY = {
 
 
 def create_page(
-    telegram: TelegramSimulator, amo: AmoSimulator, *, health_url: str | None, health_token: str | None = None
+    telegram: TelegramSimulator,
+    amo: AmoSimulator,
+    *,
+    health_url: str | None,
+    health_token: str | None = None,
+    has_settings: bool = False,
 ) -> QuartTrio:
     """The app of the three-pane page over the two simulators.
 
     `health_url` is the full address of the service's `/health/actors`, None when there is no service; `health_token` is
-    the operators' token, where the service has one.
+    the operators' token, where the service has one. `has_settings`: accounts with a host of their own serve amoCRM's
+    shell there, and the page shows it.
     """
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_UPLOAD
@@ -58,6 +71,7 @@ def create_page(
     actions: dict[str, Callable[[bytes], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]] = {
         **{f"telegram/{name}": partial(action, people) for name, action in telegram_actions.ACTIONS.items()},
         **{f"telegram/{name}": partial(action, people, uploads) for name, action in media_actions.ACTIONS.items()},
+        **{f"telegram/{name}": partial(action, people) for name, action in botfather_actions.ACTIONS.items()},
         **{f"amocrm/{name}": partial(action, amo, uploads) for name, action in amo_actions.ACTIONS.items()},
         **{f"amocrm/{name}": partial(action, amo) for name, action in crm_actions.ACTIONS.items()},
     }
@@ -75,7 +89,8 @@ def create_page(
         health = HealthWatch(health_url, token=health_token)
 
         def snapshot() -> dict[str, object]:
-            return {**people.parts(), **amo_view.parts(amo), "health": health.latest}
+            settings = {"on": has_settings, "code": amo.integration.widget_code}
+            return {**people.parts(), **amo_view.parts(amo), "settings": settings, "health": health.latest}
 
         body = LivePage(snapshot, sources=(telegram.subscribe, amo.subscribe), tasks=(health.watch,))
         response = Response(body, content_type="text/event-stream")
@@ -133,7 +148,9 @@ def create_page(
 
     @app.after_request
     async def safe(response: Response) -> Response:
-        response.headers.update(_SAFETY)
+        hosts = [f"http://{account.host}" for account in amo.accounts if account.host] if has_settings else []
+        frames = " ".join(hosts) or "'none'"
+        response.headers.update({name: value.format(frames=frames) for name, value in _SAFETY.items()})
         return response
 
     return app

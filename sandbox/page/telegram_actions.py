@@ -82,7 +82,7 @@ def _press(view: TelegramView, body: bytes) -> Json:
 
 def _block(view: TelegramView, body: bytes) -> Json:
     wanted = decode(body, _Block)
-    person, bot = find_person(view, wanted.person), _bot(view, wanted.bot)
+    person, bot = find_person(view, wanted.person), find_bot(view, wanted.bot)
     if wanted.blocked:
         view.telegram.block(person, bot)
     else:
@@ -176,7 +176,8 @@ def find_person(view: TelegramView, person_id: int) -> SimUser:
     return person
 
 
-def _bot(view: TelegramView, bot_id: int) -> SimBot:
+def find_bot(view: TelegramView, bot_id: int) -> SimBot:
+    """A bot of the sandbox, or a refusal."""
     bot = next((one for one in view.telegram.bots if one.id == bot_id), None)
     if bot is None:
         raise Refusal("Такого бота в песочнице нет.", 404)

@@ -149,7 +149,13 @@ def _person(person: SimUser) -> Json:
 
 
 def _bot(bot: SimBot) -> Json:
-    return {"id": bot.id, "name": bot.name, "username": bot.username, "privacy_mode": bot.privacy_mode}
+    return {
+        "id": bot.id,
+        "name": bot.name,
+        "username": bot.username,
+        "privacy_mode": bot.privacy_mode,
+        "token": bot.token,  # made up, and the page is its owner's @BotFather
+    }
 
 
 def _private_chat(bot: SimBot, person: SimUser, chat: SimChat | None, messages: list[Json]) -> Json:

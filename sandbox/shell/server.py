@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 from quart import Response, redirect, request
@@ -29,7 +29,7 @@ from dealgram.sandbox.shell.vendor import VendorModules
 _STATIC = Path(__file__).parent / "static"
 _PAGES = ("/settings/widgets/", "/settings/widgets/<code>/", "/dashboard/", "/leads/", "/leads/detail/<int:lead>")
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".twig": "text/html"}
-_THEMES = ("light", "dark")
+_THEMES = ("light", "dark", "auto")
 OWN_KEPT_S = 60
 VENDOR_KEPT_S = 86_400
 
@@ -131,7 +131,8 @@ def _serve_pages(app: QuartTrio, shell: Shell) -> None:
         if code and code != shell.amo.integration.widget_code:
             raise _Refused(404, f"no widget {code} is known here")
         if code and not account.is_installed:
-            return redirect(f"/settings/widgets/?widget={code}")
+            kept = {name: value for name, value in request.args.items() if name != "widget"}
+            return redirect(f"/settings/widgets/?{urlencode({**kept, 'widget': code})}")
         theme = request.args.get("theme", "light")
         lang = request.args.get("lang", "ru")
         body = pages.html(lang, theme if theme in _THEMES else "light", _switches(shell))

@@ -23,6 +23,7 @@ class BotFather:
     def set_privacy(self, bot: SimBot, *, on: bool) -> None:
         """/setprivacy: getMe shows it at once; in a group it counts only after the bot was removed and added again."""
         bot.privacy_mode = on
+        self._cloud.bot_changed(bot)
 
     def set_joins(self, bot: SimBot, *, allowed: bool) -> None:
         """/setjoingroups: whether the bot may be added to groups."""
@@ -31,10 +32,13 @@ class BotFather:
     def rename_bot(self, bot: SimBot, name: str) -> None:
         """/setname."""
         bot.name = name
+        self._cloud.bot_changed(bot)
 
     def revoke_token(self, bot: SimBot) -> str:
         """/revoke: the old token gets 401 from now on; returns the new one."""
-        return self._cloud.world.revoke_token(bot)
+        token = self._cloud.world.revoke_token(bot)
+        self._cloud.bot_changed(bot)
+        return token
 
     def webhook_of(self, bot: SimBot) -> str:
         """Where the bot's updates are posted to; empty without a webhook."""

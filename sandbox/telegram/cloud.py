@@ -72,6 +72,10 @@ class Cloud:
         self._publish("bot", bot_id=bot.id, data=bot.as_user())
         return bot
 
+    def bot_changed(self, bot: SimBot) -> None:
+        """Tells watchers that a bot's owner has changed something about it."""
+        self._publish("bot", bot_id=bot.id, data=bot.as_user())
+
     def add_person(self, first_name: str, last_name: str | None, username: str | None) -> SimUser:
         person = self.world.add_person(first_name, last_name, username)
         self._publish("person", data=person.as_user())

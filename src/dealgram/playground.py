@@ -12,7 +12,7 @@ import random
 import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -30,6 +30,7 @@ from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
 from dealgram.sandbox.controller import ControllerSimulator
+from dealgram.sandbox.page.newcomer import build_newcomer
 from dealgram.sandbox.schema import ApiSchema
 from dealgram.sandbox.serve import serve
 from dealgram.sandbox.shell import ModulesMissingError, Shell
@@ -152,6 +153,22 @@ class Playground:
         self.amo.uninstall_url = f"{service_url}/oauth/uninstalled"
         if self.shell is not None:
             self.shell.service_url = service_url
+
+    async def show_settings(self, account: SimAccount) -> SimAccount | None:
+        """Make amoCRM's pages ready for people: in `account` somebody has saved the widget's form; a second account,
+        «Новая компания», has nothing yet. Gives the second one; None, and nothing happens, without the shell."""
+        if self.shell is None:
+            return None
+        self.shell.switches = replace(self.shell.switches, second_widget=False)  # its leaking styles are for tests
+        self.shell.configure(account, {"client_name": account.owner.name, "phone_number": "+7 900 000-00-00"})
+        newcomer = build_newcomer(self.amo)
+        await self.open_host(newcomer)
+        return newcomer
+
+    def let_frame(self, port: int) -> None:
+        """Let the sandbox's page at this loopback port show amoCRM's pages inside itself; nobody else may."""
+        if self.shell is not None:
+            self.shell.embedders = [f"http://127.0.0.1:{port}", f"http://localhost:{port}"]
 
     def settings(self, settings: Settings) -> Settings:
         """The settings of a service that plays here."""

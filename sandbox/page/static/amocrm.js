@@ -9,6 +9,7 @@ import { createDealCard, stage } from './dealcard.js';
 import { openDialog } from './dialog.js';
 import { fillSelect, h, icon, reconcile, time } from './dom.js';
 import { onDealLink } from './richtext.js';
+import { createSettings, settingsAreOff, settingsButton } from './settings.js';
 import { part, redraw, watch } from './store.js';
 import { toast } from './toast.js';
 
@@ -53,6 +54,12 @@ export function createAmo(root, showPane) {
     'data-testid': 'unsorted',
   });
   const card = createDealCard();
+  const body = h('div', { class: 'amo-body' }, h('div', { class: 'amo-side' }, unsorted, none, deals), card.element);
+  const settings = createSettings({ openDeal, onClose: () => showSettings(false) });
+  const gear = settingsButton(() => {
+    if (part('settings')?.on) showSettings(!state.settings);
+    else openDialog('Настройки', 'settings-off', settingsAreOff);
+  });
 
   root.append(
     h(
@@ -64,13 +71,27 @@ export function createAmo(root, showPane) {
       accounts,
       entities,
       h('span', { class: 'grow' }),
+      gear,
       pipelines,
       create,
     ),
-    h('div', { class: 'amo-body' }, h('div', { class: 'amo-side' }, unsorted, none, deals), card.element),
+    body,
+    settings.element,
   );
 
   const account = () => part('amocrm')?.accounts.find((one) => one.id === state.account);
+
+  function showSettings(on) {
+    state.settings = on;
+    gear.setAttribute('aria-pressed', String(on));
+    body.hidden = on;
+    for (const one of [pipelines, create]) one.hidden = on;
+    if (on) settings.open(account());
+    else {
+      settings.close();
+      gear.focus();
+    }
+  }
 
   function remember() {
     sessionStorage.setItem(
@@ -106,6 +127,7 @@ export function createAmo(root, showPane) {
       toast(`Сделки ${id} в песочнице нет.`, 'error');
       return true;
     }
+    if (state.settings) showSettings(false);
     showPane('amocrm');
     return true;
   });
@@ -116,6 +138,7 @@ export function createAmo(root, showPane) {
     state.deal = null;
     remember();
     redraw();
+    if (state.settings) settings.open(account());
   });
   pipelines.addEventListener('change', () => {
     state.pipeline = pipelines.value;

@@ -9,7 +9,10 @@
  *              reply · reply-bar · reply-cancel · telegram-input · telegram-send · menu-command · deal-link[data-deal] · command ·
  *              block-bot · new-group, new-group-dialog: new-group-title new-group-member-<id> new-group-supergroup new-group-create ·
  *              manage-group, group-dialog: member-<id> promote-<id> remove-<id> add-member-<id> upgrade-group
- *   amoCRM     account account-name pipeline · deals · deal-<id>[data-name] · unsorted: unsorted-item unsorted-accept unsorted-decline ·
+ *              botfather-open, botfather-dialog: new-bot-name new-bot-username new-bot-create · bot-<id>[data-username] > bot-token token-copy
+ *              bot-privacy bot-revoke
+ *   amoCRM     settings-open settings-frame settings-close settings-out settings-off · guide-settings
+ *              account account-name pipeline · deals · deal-<id>[data-name] · unsorted: unsorted-item unsorted-accept unsorted-decline ·
  *              deal-card: deal-name deal-id copy-deal-id deal-actions stage contacts contact-<id> · feed · feed-item[data-role=client|manager|bot][data-author][data-status]
  *              [data-conversation] > feed-text feed-error feed-reply · feed-note · chat-select manager-select amo-input amo-send ·
  *              new-deal, new-deal-dialog: new-deal-name new-deal-pipeline new-deal-create

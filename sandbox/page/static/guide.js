@@ -59,7 +59,16 @@ export function createGuide(root, opener) {
       'Попробуйте ещё: свяжите группу со второй Сделкой, ответьте из неё и напишите боту в личный чат.',
     ),
   );
-  root.append(list, finished, close);
+  const more = h(
+    'p',
+    { class: 'guide-more', hidden: true, 'data-testid': 'guide-settings' },
+    'Жизнь виджета: выберите в amoCRM аккаунт ',
+    h('b', null, '«Новая компания»'),
+    ' и откройте ',
+    h('b', null, '«Настройки»'),
+    ' — установка, сохранение, бот по токену от @BotFather (значок бота в Telegram).',
+  );
+  root.append(h('div', { class: 'guide-body' }, list, finished, more), close);
 
   function show(open) {
     root.hidden = !open;
@@ -81,7 +90,11 @@ export function createGuide(root, opener) {
     return { messages, deals, feed: deals.flatMap((deal) => deal.feed) };
   }
 
-  watch(() => {
+  watch((changed) => {
+    if (changed('settings') || changed('amocrm')) {
+      const isThere = (part('amocrm')?.accounts || []).some((account) => !account.installed);
+      more.hidden = !(part('settings')?.on && isThere);
+    }
     if (root.hidden || items.every((entry) => entry.done)) return;
     const now = seen();
 

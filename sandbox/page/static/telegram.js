@@ -4,6 +4,7 @@
  */
 
 import { act } from './api.js';
+import { openBotFather } from './botfather.js';
 import { createConversation } from './conversation.js';
 import { avatar, h, icon, plural, reconcile, time } from './dom.js';
 import { openGroupDialog, openNewGroupDialog } from './groupdialog.js';
@@ -23,6 +24,19 @@ export function createTelegram(root) {
     { type: 'button', class: 'tool', title: 'Новая группа', 'aria-label': 'Новая группа', 'data-testid': 'new-group' },
     icon('plus'),
   );
+  const botFather = h(
+    'button',
+    {
+      type: 'button',
+      class: 'tool',
+      title: '@BotFather: боты и их токены',
+      'aria-label': '@BotFather: боты и их токены',
+      'aria-haspopup': 'dialog',
+      'data-testid': 'botfather-open',
+      onclick: openBotFather,
+    },
+    icon('bot'),
+  );
   newGroup.addEventListener('click', () => openNewGroupDialog(part('telegram'), state.person, openChat));
 
   root.append(
@@ -36,7 +50,7 @@ export function createTelegram(root) {
     h(
       'div',
       { class: 'tg-body' },
-      h('div', { class: 'tg-side' }, h('div', { class: 'tg-side-head' }, h('span', null, 'Чаты'), newGroup), chats),
+      h('div', { class: 'tg-side' }, h('div', { class: 'tg-side-head' }, h('span', null, 'Чаты'), botFather, newGroup), chats),
       h('div', { class: 'talk' }, head, ...conversation.elements),
     ),
   );

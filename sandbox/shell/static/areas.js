@@ -17,7 +17,7 @@ define([
 ], function ($, { report }, guard, handlers, requests, Widget, chrome, marketplace, Modal) {
   const PREFIX = 'dgm-';
   const element = chrome.element;
-  const state = { area: null, widget: null, before: null, boot: null, post: null, page: null, ready: Promise.resolve() };
+  const state = { area: null, widget: null, before: null, boot: null, post: null, page: null, ready: null, started: null };
   let Class = null;
 
   function areaOf(path) {
@@ -73,14 +73,15 @@ define([
       await go('/settings/widgets/');
       return;
     }
-    await start();
+    state.started = start();
+    await state.started;
     if (state.area === 'advanced_settings' && state.widget) {
       call('advancedSettings');
       const place = document.getElementById('list_page_holder');
       setTimeout(() => place.isConnected && guard.inspect(place, PREFIX));
     }
     const asked = url.searchParams.get('widget');
-    if (state.area === 'settings' && asked === state.boot.code) marketplace.openWidget(hands());
+    if (state.area === 'settings' && asked === state.boot.code) await marketplace.openWidget(hands());
   }
 
   /** Loads script.js once; makes the widget's object; render, then init and bind_actions, each of which says true. */
@@ -208,7 +209,7 @@ define([
       get widget() {
         return state.widget;
       },
-      restart: start,
+      started: () => state.started,
       stop() {
         stop();
         checkLeft();

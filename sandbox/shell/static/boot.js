@@ -1,6 +1,17 @@
 /* Names the modules that amoCRM gives to widgets, then starts the page. */
 'use strict';
 
+// "auto" is amoCRM's choice of following the system.
+const root = document.documentElement;
+if (root.dataset.colorScheme === 'auto') {
+  const isDark = matchMedia('(prefers-color-scheme: dark)');
+  const follow = () => {
+    root.dataset.colorScheme = isDark.matches ? 'dark' : 'light';
+  };
+  isDark.addEventListener('change', () => (window.__shell.own ? window.__shell.own(follow) : follow()));
+  follow();
+}
+
 requirejs.config({
   baseUrl: '/',
   waitSeconds: 30,

@@ -105,9 +105,10 @@ define(['shell/guard'], function (guard) {
       panel.append(choice(one.name, one.is_admin ? 'администратор' : 'менеджер', one.id === boot.user.id, { user: one.id }));
     }
     panel.append(element('div', { class: 'profile__group', text: 'Тема' }));
-    const theme = document.documentElement.dataset.colorScheme;
+    const theme = new URLSearchParams(location.search).get('theme') || 'light';
     panel.append(choice('Светлая', '', theme === 'light', { theme: 'light' }));
     panel.append(choice('Тёмная', '', theme === 'dark', { theme: 'dark' }));
+    panel.append(choice('Как в системе', '', theme === 'auto', { theme: 'auto' }));
     return element('div', { class: 'profile' }, button, panel);
   }
 

@@ -62,6 +62,7 @@ define([
       return report.errors;
     },
     go: areas.go,
+    own: guard.own,
     status: () => areas.state.boot.widget.status,
   });
 

@@ -49,8 +49,11 @@ define(['jquery', 'shell/report', 'shell/guard', 'shell/chrome', 'lib/components
     );
   }
 
-  function openWidget(hands) {
+  /** A window that is asked for before the widget's script is there opens when it is. */
+  async function openWidget(hands) {
     const { boot } = hands;
+    await hands.started();
+    if (document.querySelector('.widget-settings__modal')) return undefined;
     const modal = new Modal({
       class_name: `widget-settings__modal ${boot.code}`,
       disable_enter_keydown: true,

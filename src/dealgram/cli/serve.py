@@ -61,8 +61,9 @@ async def _serve_with_sandbox(settings: Settings) -> None:
         playground.send_hooks_to(bound.url)
         world = build_world(playground.telegram, playground.amo)
         await playground.connect(service, world.account, world.bots)
+        await playground.show_settings(world.account)
         page = await _serve_page(nursery, playground, settings, bound.url)
-        _announce(page, bound.url)
+        _announce(page, bound.url, playground.shell_is_off)
 
 
 async def _sandbox(settings: Settings) -> None:
@@ -71,6 +72,7 @@ async def _sandbox(settings: Settings) -> None:
         playground.send_hooks_to(service_url)
         world = build_world(playground.telegram, playground.amo)
         await playground.open_host(world.account)
+        await playground.show_settings(world.account)
         page = await _serve_page(nursery, playground, settings, service_url)
         _explain(playground, world, page)
 
@@ -97,16 +99,20 @@ async def _serve_page(nursery: trio.Nursery, playground: Playground, settings: S
         playground.amo,
         health_url=f"{service_url}/health/actors",
         health_token=settings.ops_token.get_secret_value() if settings.ops_token else None,
+        has_settings=playground.shell is not None,
     )
 
     port = await listen(nursery, app, settings.sandbox_page_port)
+    playground.let_frame(port)
     return f"http://127.0.0.1:{port}"
 
 
-def _announce(page: str, service: str) -> None:
+def _announce(page: str, service: str, settings_are_off: str) -> None:
     addresses = Table.grid(padding=(0, 2))
     addresses.add_row("Open this", f"[bold link={page}]{page}[/]")
     addresses.add_row("Service", f"{service}/health/actors")
+    if settings_are_off:
+        addresses.add_row("Settings page", f"off: {settings_are_off}")
     _console().print(
         Panel(
             addresses, title="dealgram with its sandbox", subtitle="Ctrl+C stops it", border_style="green", expand=False
