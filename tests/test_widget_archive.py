@@ -346,9 +346,7 @@ BROKEN = [
     Broken("M1", "a comma at the end", replaced(RU, "}\n}", "},\n}")),
     Broken("M2", "no init_once", manifest(widget__init_once=None)),
     Broken("M2", "no tour", manifest(tour__is_tour=False)),
-    Broken(
-        "M2", "no pictures in a locale", manifest(tour__tour_images__en=[], widget__support={"link": "https://a.b"})
-    ),
+    Broken("M2", "a picture too few", replaced("manifest.json", '1_ru.png"', '1_ru.png", "/images/tour_9_ru.png"')),
     Broken("M3", "a key of before 2019", manifest(widget__secret_key="x")),
     Broken("M3", "a bot’s token", script(f"const kept = '{TOKEN}';")),
     Broken("M4", "a location too many", manifest(locations=["settings", "advanced_settings", "lcard-1"])),
