@@ -7,7 +7,7 @@ committed; `Transient` means that nothing is known to be.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -76,6 +76,16 @@ class BotHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionHealth:
+    """Until when an account is served. `dropped`: messages that the present or latest lapse has cost."""
+
+    state: str  # trial, active or lapsed
+    until: datetime
+    days_left: int
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountHealth:
     """How one account is."""
 
@@ -93,6 +103,8 @@ class AccountHealth:
     uninstalled_at: datetime | None
     repair: str | None = None
     """How far the comparison of chats after an outage is, for people; None when there was none."""
+    subscription: SubscriptionHealth | None = None
+    """None until its trial has begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +123,7 @@ class AccountsPage:
     total: int
     by_status: Mapping[str, int]
     with_trouble: int
+    by_subscription: Mapping[str, int]  # of accounts that are not removed
     accounts: tuple[AccountHealth, ...]
     failed_installations: tuple[FailedInstallation, ...]
     authorise_url: str | None  # where an administrator connects an account, or authorises it anew
@@ -123,6 +136,7 @@ class AccountFigures:
     by_status: Mapping[str, int]
     with_trouble: int
     failed_steps: int | None
+    by_subscription: Mapping[str, int] = field(default_factory=dict)
 
 
 class AccountsSource(Protocol):
@@ -136,6 +150,7 @@ class AccountsSource(Protocol):
 
 
 STATUSES: Sequence[str] = ("new", "active", "reauthorise", "uninstalled")
+SUBSCRIPTION_STATES: Sequence[str] = ("trial", "active", "lapsed")
 
 
 class AccountPorts(Installations, AccountsSource, Protocol):

@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 from quart import Blueprint, Response, request
 
 from dealgram.http.access import require_operator
-from dealgram.http.account_ports import STATUSES, AccountHealth, BotHealth, FailedInstallation, StepHealth
+from dealgram.http.account_ports import (
+    STATUSES,
+    AccountHealth,
+    BotHealth,
+    FailedInstallation,
+    StepHealth,
+    SubscriptionHealth,
+)
 from dealgram.http.errors import bad_request, json_response, unavailable
 from dealgram.http.paging import check_parameters, page_of
 from dealgram.http.ports import HttpServices
@@ -43,7 +50,11 @@ def routes(services: HttpServices) -> Blueprint:
                 "total": page.total,
                 "limit": limit,
                 "offset": offset,
-                "summary": {"by_status": dict(page.by_status), "with_trouble": page.with_trouble},
+                "summary": {
+                    "by_status": dict(page.by_status),
+                    "with_trouble": page.with_trouble,
+                    "by_subscription": dict(page.by_subscription),
+                },
                 "authorise_url": page.authorise_url,
                 "accounts": [_account(one, page.authorise_url) for one in page.accounts],
                 "failed_installations": [_failed(one) for one in page.failed_installations],
@@ -73,6 +84,16 @@ def _account(account: AccountHealth, authorise_url: str | None) -> dict[str, obj
         "setup": [_step(step) for step in account.steps],
         "bots": [_bot(bot) for bot in account.bots],
         "repair": account.repair,
+        "subscription": _subscription(account.subscription) if account.subscription is not None else None,
+    }
+
+
+def _subscription(subscription: SubscriptionHealth) -> dict[str, object]:
+    return {
+        "state": subscription.state,
+        "until": _moment(subscription.until),
+        "days_left": subscription.days_left,
+        "dropped": subscription.dropped,
     }
 
 

@@ -20,7 +20,7 @@ from quart_trio import QuartTrio
 
 from dealgram.gateways.gates import GatesFigures
 from dealgram.http.access import require_operator
-from dealgram.http.account_ports import STATUSES, AccountFigures
+from dealgram.http.account_ports import STATUSES, SUBSCRIPTION_STATES, AccountFigures
 from dealgram.http.errors import route_template
 from dealgram.http.ports import HttpServices, OutboxFigures
 from dealgram.persistence import WriterStatistics
@@ -190,8 +190,10 @@ def _outbox_families(outbox: OutboxFigures | None) -> Iterator[Metric]:
     yield _gauge("dealgram_database_up", "Whether the database answered this scrape.", float(outbox is not None))
     if outbox is None:
         return
-    yield _gauge("dealgram_outbox_pending", "Deliveries that wait.", outbox.pending)
-    yield _gauge("dealgram_outbox_oldest_seconds", "Age of the oldest waiting delivery.", outbox.oldest_age_s)
+    yield _gauge("dealgram_outbox_pending", "Deliveries that wait, of accounts that are paid for.", outbox.pending)
+    age = "Age of the oldest delivery that waits, of accounts that are paid for."
+    yield _gauge("dealgram_outbox_oldest_seconds", age, outbox.oldest_age_s)
+    yield _gauge("dealgram_outbox_kept", "Deliveries that wait until somebody pays for their account.", outbox.kept)
     yield _gauge("dealgram_dead_letters", "Dead letters that nobody has resolved.", outbox.dead_letters)
 
 
@@ -220,6 +222,12 @@ def _account_families(accounts: AccountFigures) -> Iterator[Metric]:
     for status in STATUSES:
         by_status.add_metric((status,), accounts.by_status.get(status, 0))
     yield by_status
+    paid = GaugeMetricFamily(
+        "dealgram_subscriptions", "Accounts that are not removed, by what is paid for them.", labels=("state",)
+    )
+    for state in SUBSCRIPTION_STATES:
+        paid.add_metric((state,), accounts.by_subscription.get(state, 0))
+    yield paid
     yield _gauge("dealgram_accounts_in_trouble", "Accounts that amoCRM refuses at the moment.", accounts.with_trouble)
     if accounts.failed_steps is not None:
         yield _gauge("dealgram_setup_steps_failed", "Steps of accounts' setups that failed.", accounts.failed_steps)

@@ -127,6 +127,8 @@ class OutboxFigures:
     pending: int
     oldest_age_s: float  # 0 when nothing waits
     dead_letters: int  # unresolved
+    kept: int = 0
+    """What waits until somebody pays for its account; `pending` and `oldest_age_s` are of the others."""
 
 
 class MetricsSource(Protocol):

@@ -157,6 +157,19 @@ def test_the_doctor_looks_an_account_over(desk, service):
     assert desk.run("doctor", "--account", "1").stderr.strip() == "dealgram: there is no account 1"
 
 
+def test_the_time_of_an_account_is_shown_and_changed(desk, service):
+    found = re.search(
+        r"│\s*(\d+)\s*│\s*Агентство.*trial until [-\d]+ [\d:]+, 14 days left", desk.run("account", "list").stdout
+    )
+    assert found is not None
+    assert "lapsed since" in desk.run("subscription", "until", found[1], "2020-01-01").stdout
+    assert "active until" in desk.run("subscription", "extend", found[1], "--days", "30").stdout
+    shown = desk.run("subscription", "show", found[1]).stdout
+    assert [shown.count(word) for word in ("operator", "extend 30 days", "installation")] == [2, 1, 1]
+    refused = desk.run("subscription", "extend", "1", "--days", "3")
+    assert (refused.returncode, "account 1 has never been installed" in refused.stderr) == (1, True)
+
+
 def test_employees_are_marked_listed_and_unmarked(desk, service):
     account = re.search(r"│\s*(\d+)\s*│\s*Агентство", desk.run("account", "list").stdout)
     assert account is not None

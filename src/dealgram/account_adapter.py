@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 import trio
@@ -11,6 +13,7 @@ from dealgram.actors.accounts import account_setup, setup_texts
 from dealgram.actors.accounts.account_orders import Removed, order_entry
 from dealgram.actors.accounts.installing import install_key, installation_entry
 from dealgram.actors.accounts.missed import repair_line
+from dealgram.actors.registry import AccountInfo
 from dealgram.actors.services import Services
 from dealgram.gateways.amo_hosts import ForeignHostError
 from dealgram.gateways.amocrm import verify_uninstall
@@ -22,6 +25,7 @@ from dealgram.http.account_ports import (
     FailedInstallation,
     Progress,
     StepHealth,
+    SubscriptionHealth,
 )
 from dealgram.http.ports import HookOutcome
 from dealgram.persistence import accounts, bots, installations, repairs, setup_steps
@@ -110,13 +114,25 @@ class AccountAdapter:
         connected: defaultdict[int, list[Bot]] = defaultdict(list)
         for bot in await bots.for_accounts(db, ids):
             connected[bot.account_id].append(bot)
+        states = {
+            info.account_id: _subscription(info, self._services.now()) for info in self._services.registry.accounts()
+        }
         compared = {row.account_id: repair_line(row) for row in await repairs.for_accounts(db, ids)}
         return AccountsPage(
             total=len(found),
             by_status=dict(sorted(Counter(row.status for row in found).items())),
             with_trouble=sum(row.trouble is not None for row in found),
+            by_subscription=_counts(
+                state for row in found if row.status != "uninstalled" and (state := states.get(row.account_id))
+            ),
             accounts=tuple(
-                _health(row, steps[row.account_id], connected[row.account_id], compared.get(row.account_id))
+                _health(
+                    row,
+                    steps[row.account_id],
+                    connected[row.account_id],
+                    compared.get(row.account_id),
+                    states.get(row.account_id),
+                )
                 for row in rows
             ),
             failed_installations=tuple(
@@ -127,7 +143,8 @@ class AccountAdapter:
         )
 
     async def account_figures(self) -> AccountFigures:
-        rows = [info.row for info in self._services.registry.accounts()]
+        known, now = self._services.registry.accounts(), self._services.now()
+        rows = [info.row for info in known]
         failed: int | None = None
         with trio.move_on_after(FIGURES_DEADLINE_S):
             try:
@@ -138,6 +155,9 @@ class AccountAdapter:
             by_status=Counter(row.status for row in rows),
             with_trouble=sum(row.trouble is not None for row in rows),
             failed_steps=failed,
+            by_subscription=_counts(
+                state for info in known if info.row.status != "uninstalled" and (state := _subscription(info, now))
+            ),
         )
 
 
@@ -166,9 +186,29 @@ def _matches(row: Account, status: str | None, text: str | None) -> bool:
     return any(wanted in each.casefold() for each in (str(row.account_id), row.name, row.subdomain))
 
 
-def _health(row: Account, steps: list[SetupStep], connected: list[Bot], repair: str | None) -> AccountHealth:
+def _subscription(account: AccountInfo, now: dt.datetime) -> SubscriptionHealth | None:
+    if not account.has_subscription:
+        return None
+    paid = account.subscription
+    return SubscriptionHealth(
+        state=paid.state(now), until=paid.until, days_left=paid.days_left(now), dropped=paid.dropped_lately(now)
+    )
+
+
+def _counts(subscriptions: Iterable[SubscriptionHealth]) -> dict[str, int]:
+    return dict(sorted(Counter(one.state for one in subscriptions).items()))
+
+
+def _health(
+    row: Account,
+    steps: list[SetupStep],
+    connected: list[Bot],
+    repair: str | None,
+    subscription: SubscriptionHealth | None,
+) -> AccountHealth:
     return AccountHealth(
         repair=repair,
+        subscription=subscription,
         account_id=row.account_id,
         name=row.name,
         subdomain=row.subdomain,

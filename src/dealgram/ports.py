@@ -144,16 +144,24 @@ class ServicePorts:
         return self._service.services.gates.figures()
 
     async def outbox(self) -> OutboxFigures | None:
+        now = self._service.services.now()
         with trio.move_on_after(DATABASE_DEADLINE_S):
             try:
                 row = await self._service.services.db.fetchrow(
-                    "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending') AS pending,"
-                    " (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM outbox"
-                    " WHERE state = 'pending') AS oldest,"
+                    "SELECT count(*) FILTER (WHERE NOT lapsed) AS pending, count(*) FILTER (WHERE lapsed) AS kept,"
+                    " coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE NOT lapsed)), 0) AS oldest,"
                     " (SELECT count(*) FROM dead_letters WHERE resolved_at IS NULL) AS dead"
+                    " FROM (SELECT created_at, account_id = ANY($1) AS lapsed"
+                    " FROM outbox WHERE state = 'pending') AS waiting",
+                    [account.account_id for account in self._registry.accounts() if account.is_lapsed(now)],
                 )
             except Transient:
                 return None
-            assert row is not None, "a SELECT of scalars gives one row"
-            return OutboxFigures(pending=row["pending"], oldest_age_s=float(row["oldest"]), dead_letters=row["dead"])
+            assert row is not None, "an aggregate gives one row"
+            return OutboxFigures(
+                pending=row["pending"],
+                oldest_age_s=float(row["oldest"]),
+                dead_letters=row["dead"],
+                kept=row["kept"],
+            )
         return None

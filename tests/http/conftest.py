@@ -175,7 +175,13 @@ class FakeAccounts:
     reached: Progress = field(default_factory=Progress)
     page: AccountsPage = field(
         default_factory=lambda: AccountsPage(
-            total=0, by_status={}, with_trouble=0, accounts=(), failed_installations=(), authorise_url=None
+            total=0,
+            by_status={},
+            with_trouble=0,
+            by_subscription={},
+            accounts=(),
+            failed_installations=(),
+            authorise_url=None,
         )
     )
     asked: dict[str, object] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from dealgram.http.account_ports import (
     BotHealth,
     FailedInstallation,
     StepHealth,
+    SubscriptionHealth,
 )
 from dealgram.runtime import Transient
 
@@ -21,6 +22,7 @@ PAGE = AccountsPage(
     total=1,
     by_status={"reauthorise": 1},
     with_trouble=1,
+    by_subscription={"lapsed": 1},
     accounts=(
         AccountHealth(
             account_id=7,
@@ -35,6 +37,7 @@ PAGE = AccountsPage(
             trouble_since=AT,
             reauthorise_since=AT,
             uninstalled_at=None,
+            subscription=SubscriptionHealth(state="lapsed", until=AT, days_left=0, dropped=3),
         ),
     ),
     failed_installations=(FailedInstallation(host="https://a.amocrm.ru", detail="код устарел", at=AT),),
@@ -46,7 +49,17 @@ async def test_an_account_is_shown_with_its_steps_troubles_bots_and_the_way_out(
     world.accounts.page = PAGE
     answer = (await world.client.get("/health/accounts", params={"status": "reauthorise", "q": "кух"})).json()
     assert world.accounts.asked == {"status": "reauthorise", "text": "кух", "limit": 100, "offset": 0}
-    assert answer["summary"] == {"by_status": {"reauthorise": 1}, "with_trouble": 1}
+    assert answer["summary"] == {
+        "by_status": {"reauthorise": 1},
+        "with_trouble": 1,
+        "by_subscription": {"lapsed": 1},
+    }
+    assert answer["accounts"][0]["subscription"] == {
+        "state": "lapsed",
+        "until": "2026-01-01T00:00:00.000Z",
+        "days_left": 0,
+        "dropped": 3,
+    }
     (account,) = answer["accounts"]
     assert account["reauthorise_url"] == "https://dealgram.example/oauth/start"
     assert account["trouble"] == {"code": "unpaid", "detail": "не оплачен", "since": "2026-01-01T00:00:00.000Z"}
@@ -76,9 +89,17 @@ async def test_without_the_database_the_page_says_so(world):
 
 
 async def test_the_metrics_count_accounts_and_failed_steps(world):
-    world.accounts.figures = AccountFigures(by_status={"active": 2, "reauthorise": 1}, with_trouble=1, failed_steps=3)
+    world.accounts.figures = AccountFigures(
+        by_status={"active": 2, "reauthorise": 1},
+        with_trouble=1,
+        failed_steps=3,
+        by_subscription={"trial": 4, "lapsed": 5},
+    )
     text = await world.scrape()
     assert 'dealgram_accounts{status="active"} 2.0' in text
     assert 'dealgram_accounts{status="uninstalled"} 0.0' in text
     assert "dealgram_accounts_in_trouble 1.0" in text
+    assert 'dealgram_subscriptions{state="trial"} 4.0' in text
+    assert 'dealgram_subscriptions{state="active"} 0.0' in text
+    assert 'dealgram_subscriptions{state="lapsed"} 5.0' in text
     assert "dealgram_setup_steps_failed 3.0" in text

@@ -48,7 +48,7 @@ async def test_a_scrape_is_readable_and_complete(world, actor):
         last_commit_s=0.0125,
         unavailable=True,
     )
-    world.metrics.outbox_figures = OutboxFigures(pending=6, oldest_age_s=12.5, dead_letters=7)
+    world.metrics.outbox_figures = OutboxFigures(pending=6, oldest_age_s=12.5, dead_letters=7, kept=11)
     world.metrics.gates_figures = GatesFigures(
         in_flight={Service.REST: 3, Service.CHATS: 1},
         waiting={Service.REST: 40},
@@ -70,6 +70,7 @@ async def test_a_scrape_is_readable_and_complete(world, actor):
     assert value(found, "dealgram_lanes", kind="bot", state="queued") == 4
     assert value(found, "dealgram_runtime_events_total", event="restarts") == 8
     assert value(found, "dealgram_runtime_events_total", event="dead_letters") == 2
+    assert value(found, "dealgram_outbox_kept") == 11
     assert value(found, "dealgram_loop_lag_seconds") == 0.25
     assert value(found, "dealgram_loop_lag_max_seconds") == 0.5
     assert value(found, "dealgram_journal_commits_total") == 10

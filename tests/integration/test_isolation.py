@@ -18,7 +18,7 @@ import trio
 from dealgram.gateways.breaker import Breaker
 from dealgram.gateways.gate_policy import GatePolicy, Service
 from dealgram.gateways.trouble import SENTENCES, TroubleKind
-from dealgram.persistence import accounts
+from dealgram.persistence import accounts, subscriptions
 
 CAP = 4
 POLICY = GatePolicy(
@@ -302,5 +302,28 @@ async def test_a_flood_of_hooks_of_one_account_does_not_hold_up_the_other(sides)
     await stage.until(lambda: flood[-1] in troubled.group_texts(), "the end of the flood")
     assert [text for text in troubled.group_texts() if text in set(flood)] == flood
     await stage.quiet()
+    await stage.assert_undisturbed()
+    stage.assert_clean()
+
+
+async def test_an_account_that_nobody_pays_for_costs_another_nothing(sides):
+    lapsed, well = sides
+    stage = well.stage
+    db, service = stage.service.services.db, stage.service
+    usual = await round_trip(well, "Обычно")
+    at = service.services.now()
+    await subscriptions.set_until(db, lapsed.account.id, at, now=at, by="operator")
+    await service.refresh()
+    await stage.until(lambda: lapsed.account.tasks, "its administrator is told")
+    for number in range(20):
+        lapsed.say(f"Слово в паузе {number}")
+    lapsed.stranger("Незнакомец")
+    assert await round_trip(well, "Во время паузы") == usual
+    assert lapsed.heard() == ["Первое слово"]
+    assert not well.account.tasks
+    await subscriptions.extend(db, lapsed.account.id, days=30, now=service.services.now(), by="operator")
+    await service.refresh()
+    await lapsed.arrived()
+    assert await round_trip(well, "После паузы") == usual
     await stage.assert_undisturbed()
     stage.assert_clean()

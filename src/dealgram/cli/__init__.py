@@ -7,7 +7,20 @@ import sys
 import click
 
 from dealgram import __version__
-from dealgram.cli import accounts, bots, deadletters, demo, doctor, employees, links, repair, secrets, serve, widget
+from dealgram.cli import (
+    accounts,
+    bots,
+    deadletters,
+    demo,
+    doctor,
+    employees,
+    links,
+    repair,
+    secrets,
+    serve,
+    subscription,
+    widget,
+)
 from dealgram.cli.context import Failure
 
 
@@ -27,6 +40,7 @@ for command in (
     demo.demo,
     accounts.account,
     bots.bot,
+    subscription.subscription,
     employees.employee,
     links.group,
     links.link,

@@ -17,10 +17,11 @@ from dealgram.actors.services import Services
 from dealgram.cli.account_options import changes_of, setting_options
 from dealgram.cli.context import ID, Desk, Failure, effective, open_desk, run
 from dealgram.cli.context import read_settings as read_environment
+from dealgram.cli.subscription import state_line
 from dealgram.composition import open_services
 from dealgram.connections import open_gateways
 from dealgram.gateways.amo_hosts import ForeignHostError, host_of
-from dealgram.persistence import accounts, bots, setup_steps
+from dealgram.persistence import accounts, bots, setup_steps, subscriptions
 from dealgram.persistence.records import Account, SetupStep
 
 
@@ -86,7 +87,10 @@ def list_accounts() -> None:
 
     async def main() -> None:
         async with open_desk() as desk:
-            table = Table("id", "name", "address", "state", "setup", "trouble", "bots", "policy", "who may link")
+            table = Table(
+                "id", "name", "address", "state", "paid", "setup", "trouble", "bots", "policy", "who may link"
+            )
+            paid = {row.account_id: row for row in await subscriptions.everyone(desk.db)}
             for row in await accounts.all_accounts(desk.db):
                 connected = [bot for bot in await bots.for_account(desk.db, row.account_id) if bot.status == "active"]
                 settings = read_settings(row.settings, AccountSettings)
@@ -95,6 +99,7 @@ def list_accounts() -> None:
                     row.name,
                     row.host,
                     row.status,
+                    state_line(desk.settings, paid.get(row.account_id)),
                     _summary(await setup_steps.for_account(desk.db, row.account_id)),
                     row.trouble or "",
                     str(len(connected)),
@@ -116,6 +121,7 @@ def show_account(account_id: int) -> None:
             row = await _account(desk, account_id)
             click.echo(f"account {row.account_id} «{row.name}», {row.host}")
             click.echo(f"{row.status}: {setup_texts.ACCOUNT_STATES[row.status]}")
+            click.echo(state_line(desk.settings, await subscriptions.get(desk.db, account_id)))
             if row.trouble is not None:
                 click.echo(
                     f"trouble {row.trouble} since {row.trouble_since:%Y-%m-%d %H:%M}: {row.trouble_detail or ''}"
