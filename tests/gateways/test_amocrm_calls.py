@@ -160,6 +160,28 @@ async def test_linking_and_unlinking(server, crm):
     assert unlink.json == [{"to_entity_id": 3102959, "to_entity_type": "contacts"}]
 
 
+async def test_tasks(server, crm):
+    server.reply({"_embedded": {"tasks": [{"id": 5, "request_id": "0"}]}})
+    assert await crm.add_task(9000001, "Продлить доступ", complete_till=1_800_000_000) == 5
+    assert (server.seen[0].method, server.seen[0].path) == ("POST", "/api/v4/tasks")
+    assert server.seen[0].json == [
+        {
+            "request_id": "0",
+            "responsible_user_id": 9000001,
+            "task_type_id": 1,
+            "text": "Продлить доступ",
+            "complete_till": 1_800_000_000,
+        }
+    ]
+    shown = {"id": 5, "responsible_user_id": 9000001, "text": "Продлить доступ", "result": [], "entity_id": None}
+    server.reply({"_embedded": {"tasks": [shown]}})
+    (task,) = await crm.tasks(9000001)
+    assert (task.id, task.text, task.is_completed) == (5, "Продлить доступ", False)
+    assert ("filter[responsible_user_id]", "9000001") in server.seen[1].query
+    server.reply(None, status=204)
+    assert await crm.tasks(9000001) == []
+
+
 async def test_notes(server, crm):
     server.reply({"_embedded": {"notes": [{"id": 9, "entity_id": 42, "request_id": "0"}]}})
     assert await crm.add_notes(42, ["Группа связана"]) == [9]
