@@ -5,6 +5,8 @@ The troubles themselves are told where they are found (`actors.bots.bot_texts`);
 
 from __future__ import annotations
 
+from dealgram.persistence.subscriptions import KEPT_DAYS
+
 CONNECTED = "Подключён"
 ATTENTION = "Требуется внимание"
 
@@ -42,8 +44,8 @@ CONNECTING = (
     "добавьте бота ещё раз."
 )
 LAPSED = (
-    "Оплаченный период закончился: сообщения не передаются. Новые сообщения сохраняются и придут в amoCRM, "
-    "когда подписка будет продлена."
+    f"Оплаченный период закончился: сообщения не передаются. Новые сообщения сохраняются {KEPT_DAYS} дней и придут "
+    "в amoCRM, когда подписка будет продлена."
 )
 REAUTHORISE = (
     "amoCRM больше не принимает выданный доступ. Администратору нужно разрешить его снова: сообщения сохраняются "

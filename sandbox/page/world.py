@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimPipeline
 from dealgram.sandbox.amocrm import SimUser as SimManager
+from dealgram.sandbox.sample_pictures import jpeg
 from dealgram.sandbox.telegram import SimBot, SimChat, SimUser, TelegramSimulator
 
 
@@ -68,6 +69,7 @@ def build_world(telegram: TelegramSimulator, amo: AmoSimulator) -> World:
 
     sales_bot = telegram.add_bot("Север Продажи", "sever_sales_bot")
     service_bot = telegram.add_bot("Север Сервис", "sever_service_bot")
+    telegram.files.set_photo(sales_bot, jpeg(width=320, height=320, seed=3))  # the other one has none, as many have
     anna = telegram.add_person("Анна", "Смирнова", "anna_smirnova")
     igor = telegram.add_person("Игорь", "Петров", "igor_petrov")
     maria = telegram.add_person("Мария", "Кузнецова")

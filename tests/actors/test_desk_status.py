@@ -227,6 +227,7 @@ def test_a_group_without_rights_under_privacy_mode_is_told_what_to_do():
         ("қаз", "ҚАЗАҚ тобы"),
         ("@sever", "Север\n@sever_bot"),
         ("straße", "STRASSE"),
+        ("\u0438\u0306од", "Йод"),
     ],
 )
 def test_a_part_of_the_name_is_found_however_it_is_typed(query, text):
