@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import httpx
 import orjson
 from quart import Response, redirect, request
 from quart_trio import QuartTrio
@@ -32,6 +33,7 @@ _KINDS = {".js": "text/javascript", ".css": "text/css", ".twig": "text/html"}
 _THEMES = ("light", "dark", "auto")
 OWN_KEPT_S = 60
 VENDOR_KEPT_S = 86_400
+POST_LIMIT_S = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -223,7 +225,12 @@ def _serve_actions(app: QuartTrio, shell: Shell) -> None:
             raise _Refused(400, str(error)) from error
         return _json(answer, 200)
 
+    async def post() -> Response:
+        _account(shell)
+        return _json(await _posted(shell, await _body()), 200)
+
     _route(app, "/ajax/shell/boot", boot)
+    _route(app, "/ajax/shell/post", post, ("POST",))
     _route(app, "/ajax/shell/token", token, ("POST",))
     _route(app, "/ajax/shell/act", act, ("POST",))
 
@@ -267,6 +274,19 @@ async def _body() -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _Refused(400, "the body is not an object")
     return found
+
+
+async def _posted(shell: Shell, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What `crm_post` does on the server (documentation, "mechanics"); here it reaches the widget's service alone."""
+    url, data = str(wanted.get("url")), wanted.get("data")
+    if _origin(url) != _origin(shell.service_url):
+        raise _Refused(502, f"{_origin(url)} cannot be reached from here")
+    try:
+        async with httpx.AsyncClient(timeout=POST_LIMIT_S) as client:
+            answer = await client.post(url, data=data if isinstance(data, dict) else {})
+    except httpx.HTTPError as error:
+        raise _Refused(502, type(error).__name__) from error
+    return {"status": answer.status_code, "body": answer.json() if wanted.get("type") == "json" else answer.text}
 
 
 def _origin(url: str) -> str:

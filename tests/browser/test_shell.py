@@ -225,6 +225,9 @@ def requests(page: Any, stage: Stage) -> None:
     assert claims[0]["iss"] == f"http://{stage.account.host}"
     assert claims[0]["user_id"] == stage.account.owner.id
     assert claims[0]["exp"] - claims[0]["iat"] == 1800
+    posted = """() => new Promise((done) => dgm.self.crm_post(dgm.api + '/proxied', { a: 1 }, done, 'json'))"""
+    assert page.evaluate(posted) == {"ok": True}
+    assert stage.stub.tokens("proxied") == [""], "amoCRM's server asks, without a token"
     pipelines = page.evaluate("() => dgm.$.ajax('/api/v4/leads/pipelines')")
     assert [one["name"] for one in pipelines["_embedded"]["pipelines"]] == ["Воронка"]
 

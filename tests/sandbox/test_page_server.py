@@ -412,3 +412,32 @@ async def test_what_waits_unsorted_is_taken_or_declined(sandbox):
     assert "разобрана" in await sandbox.refused(
         "amocrm/unsorted", 409, account=account.id, uid=first["uid"], accept=True
     )
+
+
+async def test_botfather_makes_bots_and_hands_out_tokens(sandbox):
+    made = await sandbox.act("telegram/bots", name="Новый", username="@novy_bot")
+    shown: Any = sandbox.view.parts()["telegram"]
+    bot = next(one for one in shown["bots"] if one["id"] == made["bot"])
+    assert (bot["username"], bot["privacy_mode"]) == ("novy_bot", True)
+    await sandbox.act("telegram/bots/privacy", bot=bot["id"], on=False)
+    await sandbox.act("telegram/bots/revoke", bot=bot["id"])
+    shown = sandbox.view.parts()["telegram"]
+    now = next(one for one in shown["bots"] if one["id"] == made["bot"])
+    assert not now["privacy_mode"]
+    assert now["token"] != bot["token"]
+
+
+@pytest.mark.parametrize(
+    ("name", "username", "status"),
+    [("", "a_bot", 400), ("Имя", "кириллица_bot", 400), ("Имя", "nobody", 400), ("Имя", "SEVER_SALES_BOT", 409)],
+)
+async def test_names_that_telegram_refuses_a_bot_are_refused(sandbox, name, username, status):
+    assert await sandbox.refused("telegram/bots", status, name=name, username=username)
+
+
+async def test_the_page_frames_amocrms_hosts_and_only_where_they_have_pages(sandbox):
+    sandbox.amo.serve_at(sandbox.world.account, "127.0.0.1:4321")
+    for has_settings, expected in ((False, "frame-src 'none'"), (True, "frame-src http://127.0.0.1:4321")):
+        app = create_page(sandbox.telegram, sandbox.amo, health_url=None, has_settings=has_settings)
+        answer = await app.test_client().get("/")
+        assert answer.headers["Content-Security-Policy"].endswith(expected)

@@ -10,12 +10,12 @@ export function createSettings({ openDeal, onClose }) {
   const frame = h('iframe', { class: 'settings-frame', title: 'Настройки amoCRM', 'data-testid': 'settings-frame' });
   const out = h(
     'a',
-    { class: 'ghost', target: '_blank', rel: 'noreferrer', 'data-testid': 'settings-out' },
+    { class: 'settings-link', target: '_blank', rel: 'noreferrer', 'data-testid': 'settings-out' },
     'В новой вкладке',
   );
   const back = h(
     'button',
-    { type: 'button', class: 'ghost', 'data-testid': 'settings-close', onclick: () => onClose() },
+    { type: 'button', class: 'settings-link', 'data-testid': 'settings-close', onclick: () => onClose() },
     '← К сделкам',
   );
   const element = h(

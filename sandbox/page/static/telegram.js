@@ -50,7 +50,7 @@ export function createTelegram(root) {
     h(
       'div',
       { class: 'tg-body' },
-      h('div', { class: 'tg-side' }, h('div', { class: 'tg-side-head' }, h('span', null, 'Чаты'), botFather, newGroup), chats),
+      h('div', { class: 'tg-side' }, h('div', { class: 'tg-side-head' }, h('span', null, 'Чаты'), h('span', { class: 'grow' }), botFather, newGroup), chats),
       h('div', { class: 'talk' }, head, ...conversation.elements),
     ),
   );

@@ -4,7 +4,7 @@
  */
 'use strict';
 
-define(['jquery', 'shell/guard'], function ($, guard) {
+define(['jquery', 'shell/guard', 'shell/templates'], function ($, guard, templates) {
   const stack = [];
   const SHELL =
     '<div class="modal"><div class="modal-scroller custom-scroll"><div class="modal-body modal-body-loading"></div></div></div>' +
@@ -28,8 +28,14 @@ define(['jquery', 'shell/guard'], function ($, guard) {
     stack.push(this);
     this.$before = $(document.activeElement);
     this.bind();
-    if (given.init) given.init.call(this, this.$modal_body);
-    this.focus();
+    const begin = () => {
+      if (this.isGone) return;
+      if (given.init) given.init.call(this, this.$modal_body);
+      this.focus();
+    };
+    const wanted = given.preload_templates || [];
+    if (wanted.length) $.when(...wanted.map((one) => templates.render({ ...one, promised: true }))).then(begin);
+    else begin();
   }
 
   Modal.prototype.bind = function () {
