@@ -29,6 +29,11 @@ class Dialog:
         self.page.get_by_role("button", name=button).first.click()
         self.is_shown(caption)
 
+    def opens_by(self, opener: str, caption: str) -> None:
+        """Pressing the button of the page that has this key."""
+        self.page.locator(f'[data-dgm-opener="{opener}"]').click()
+        self.is_shown(caption)
+
     def is_shown(self, caption: str) -> None:
         expect(self.page.get_by_role("dialog", name=caption)).to_be_visible()
 
@@ -51,6 +56,16 @@ class Dialog:
 
     def shows(self, text: str) -> None:
         expect(self.root.get_by_text(text).first).to_be_visible()
+
+    def keeps_the_keyboard(self) -> None:
+        """Tab goes round inside, both ways; everything it stops at can be seen."""
+        for key in ("Tab", "Shift+Tab"):
+            for _ in range(40):
+                self.page.keyboard.press(key)
+                assert self.page.evaluate(
+                    "() => document.activeElement.closest('.dgm-dialog') && document.activeElement.matches(':focus-visible')"
+                    " && document.activeElement.getClientRects().length > 0"
+                ), self.page.evaluate("() => document.activeElement.outerHTML")
 
     def has_room(self) -> None:
         """Nothing is wider than the window, and what can be pressed says what it is."""

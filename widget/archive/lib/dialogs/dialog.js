@@ -351,8 +351,9 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
   };
 
   Dialog.prototype.keepFocus = function (event) {
-    const $all = this.$body.find(FOCUSABLE).filter(function () {
-      return $(this).is(':visible') && !this.disabled && this.tabIndex >= 0;
+    const $body = this.$body;
+    const $all = $body.find(FOCUSABLE).filter(function () {
+      return $(this).is(':visible:enabled, a:visible') && this.tabIndex >= 0 && isStop($body, this);
     });
     const first = $all[0];
     const last = $all[$all.length - 1];
@@ -399,6 +400,16 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
     return $('.dgm-root [data-dgm-opener]').filter(function () {
       return $(this).attr('data-dgm-opener') === key;
     })[0];
+  }
+
+  /** Of radio buttons that belong together, Tab stops at the chosen one only. */
+  function isStop($body, element) {
+    if (element.type !== 'radio' || element.checked) {
+      return true;
+    }
+    return !$body.find('input[type="radio"]:checked').filter(function () {
+      return this.name === element.name;
+    }).length;
   }
 
   function describe($control, id, isAdded) {

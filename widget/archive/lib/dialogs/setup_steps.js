@@ -29,7 +29,12 @@ define(['jquery', './dialog.js'], function ($, Dialog) {
           return;
         }
         state.shown = text;
-        const params = { uid: dialog.uid, setup: now, readonly: dialog.isReadonly() };
+        const params = {
+          uid: dialog.uid,
+          setup: now,
+          readonly: dialog.isReadonly(),
+          mustAuthorise: mustAuthorise(ctx.store.account, now)
+        };
         dialog.when(ctx.view.render('dialogs/setup_steps', params)).then(function (html) {
           const had = document.activeElement && document.activeElement.getAttribute('data-dgm-do');
           dialog.$body.find('.dgm-setup').html(html);
@@ -75,6 +80,13 @@ define(['jquery', './dialog.js'], function ($, Dialog) {
         });
       });
     });
+  }
+
+  /** Whether nothing goes on before somebody has allowed access anew. */
+  function mustAuthorise(answer, setup) {
+    const account = answer ? answer.account : {};
+    const isRefused = Boolean(account.trouble) && account.trouble.code === 'no_rights';
+    return Boolean(setup.authorise_url) && (account.status === 'reauthorise' || isRefused);
   }
 
   return {
