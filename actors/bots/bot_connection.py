@@ -41,6 +41,8 @@ from dealgram.runtime import Transient
 log = structlog.get_logger(__name__)
 
 TAKE_BACK_S = 15.0
+PROFILE_S = 15.0
+"""How long somebody who connects a bot waits for its menus; the check-ups go on with them."""
 _TOKEN = re.compile(r"(?<![\w:-])\d{5,19}:[A-Za-z0-9_-]{20,200}(?![\w:-])")
 
 
@@ -161,7 +163,10 @@ class BotConnector:
             raise
         log.info("bot connected", account=account.account_id, bot=me.id, intake=row.intake)
         troubles = profile_troubles(me)
-        if not await set_profile(calls):
+        is_set = False
+        with trio.move_on_after(PROFILE_S):
+            is_set = await set_profile(calls)
+        if not is_set:
             troubles[bot_troubles.PROFILE] = bot_texts.profile_unset()
         await note_picture(self.db, calls, account.account_id)
         every = bot_troubles.OF_CHECKUP | bot_troubles.OF_SOURCES | {bot_troubles.OTHER_POLLER}

@@ -7,11 +7,13 @@ goes to Telegram and, sealed, into the database, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+import trio
 
 from dealgram.actors.accounts.source_sync import sync_sources
 from dealgram.actors.bots import bot_texts, bot_troubles
@@ -27,6 +29,9 @@ from dealgram.persistence.records import Account, Bot
 from dealgram.runtime import Transient
 
 log = structlog.get_logger(__name__)
+
+TELEGRAM_PATIENCE_S = 20.0
+"""How long a page waits for Telegram to say something about a bot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,8 @@ class BotOrders:
         Raises:
             BotRefusedError: ``token_malformed``, ``token_refused``, ``telegram_unavailable``.
         """
-        found = await self._connector(account_id).look(account_id, token)
+        with _telegram_is_awake():
+            found = await self._connector(account_id).look(account_id, token)
         own = await bots.of_account(self._services.db, account_id, found.me.id)
         avatar = picture_url(self._services.media_links, own) if own is not None else None
         return TokenCheck(
@@ -151,10 +157,8 @@ class BotOrders:
             await self._revive(row)
         elif row.status == "active":
             await self._services.registry.refresh()
-            try:
+            with _telegram_is_awake():
                 await self._checkups.check(bot_id)
-            except GatewayError as error:
-                raise BotRefusedError("telegram_unavailable", bot_texts.TELEGRAM_SILENT) from error
         if row.source_id is None or not bot_troubles.OF_SOURCES.isdisjoint(row.troubles):
             try:
                 await sync_sources(self._services, account_id)
@@ -168,7 +172,8 @@ class BotOrders:
         Raises:
             BotRefusedError: see `BotConnector.take_back`.
         """
-        await self._connector(account_id).take_back(bot_id, account_id=account_id, public_url=self._public_url)
+        with _telegram_is_awake():
+            await self._connector(account_id).take_back(bot_id, account_id=account_id, public_url=self._public_url)
         await self._services.registry.refresh()
 
     async def _revive(self, row: Bot) -> None:
@@ -198,3 +203,13 @@ class BotOrders:
             telegram=services.telegram,
             client=lambda _host, _tokens: services.amocrm(account_id),
         )
+
+
+@contextmanager
+def _telegram_is_awake() -> Iterator[None]:
+    """Say so where Telegram does not answer, or not while anybody waits for it."""
+    try:
+        with trio.fail_after(TELEGRAM_PATIENCE_S):
+            yield
+    except (GatewayError, trio.TooSlowError) as error:
+        raise BotRefusedError("telegram_unavailable", bot_texts.TELEGRAM_SILENT) from error

@@ -256,3 +256,29 @@ async def test_by_webhook_the_address_carries_a_key_of_its_own_and_a_refused_one
     row = await connect(fresh, public_url="http://127.0.0.1:9/")
     assert stage.telegram.webhook_of(fresh) == f"http://127.0.0.1:9/telegram/{row.webhook_key}"
     assert fresh.token not in stage.telegram.webhook_of(fresh)
+
+
+async def test_a_webhook_follows_a_new_token_of_the_same_bot_only(stage, fresh, connect, neighbour):
+    connector, db = stage.service.connector, stage.service.services.db
+    row = await connect(fresh, public_url="http://127.0.0.1:9/")
+    url = stage.telegram.webhook_of(fresh)
+    calls = len(stage.telegram.requests)
+    assert (await connector.replace_token(fresh.id, fresh.token, public_url="http://127.0.0.1:9")).token == row.token
+    asked = {each.method for each in list(stage.telegram.requests)[calls:] if each.bot is fresh}
+    assert asked == {"getMe"}, "the same token changes nothing"
+    stage.telegram.revoke_token(fresh)
+    stage.telegram.take_bot(fresh, "https://other.example/who-had-the-old-token")
+    for account_id, token, code in (
+        (neighbour[1].account_id, fresh.token, "not_connected"),
+        (None, stage.world.sales_bot.token, "other_bot"),
+        (None, row.username, "token_malformed"),
+    ):
+        with pytest.raises(BotRefusedError) as refused:
+            await connector.replace_token(fresh.id, token, account_id=account_id, public_url="http://127.0.0.1:9")
+        assert refused.value.code == code
+        assert (await bots.get(db, fresh.id)).token == row.token
+    await connector.replace_token(fresh.id, fresh.token, public_url="http://127.0.0.1:9")
+    assert stage.telegram.webhook_of(fresh) == url
+    kept = await bots.get(db, fresh.id)
+    assert stage.service.services.box.open(kept.token) == fresh.token
+    assert (kept.status, kept.webhook_key) == ("active", row.webhook_key)

@@ -72,6 +72,13 @@ async def test_a_bot_is_checked_connected_changed_and_disconnected(stage, widget
     conflict = (await call("POST", "/bots/check", {"token": fresh.token})).json()["conflict"]
     assert conflict == {"code": "connected_here", "text": bot_texts.connected_here("yolki_bot")}
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dealgram.actors.desk.bot_orders.TELEGRAM_PATIENCE_S", 0.05)
+        held = stage.telegram.faults.hold("getMe")
+        for path, content in (("/bots/check", {"token": fresh.token}), (f"/bots/{fresh.id}/check", {})):
+            assert code_of(await call("POST", path, content)) == (502, "telegram_unavailable")
+        held.release()
+
     async with httpx.AsyncClient(trust_env=False) as browser:
         picture = await browser.get(bot["avatar_url"])
     assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/jpeg")
