@@ -19,9 +19,6 @@ define([
   'shell/areas',
   'shell/notices',
   'lib/components/base/modal',
-  'clipboard',
-  'moment',
-  'underscore',
 ], function (_, requests, $, report, guard, templates, controls, globals, areas, notices, Modal) {
   function ask(address) {
     return requests.own(() => $.ajax({ url: address, dataType: 'json' }));
