@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 import httpx
 import trio
 
+from dealgram.sandbox.tls import trusted
+
 SIDE_BY_SIDE = 16
 """Hooks on their way at the same time."""
 _LIMIT = 20_000
@@ -44,7 +46,10 @@ class HookQueue(Generic[Hook]):
         """Hands hooks out, in order, until cancelled; what `dispatch` starts in the nursery ends with it."""
         limits = httpx.Limits(max_connections=SIDE_BY_SIDE * 2, max_keepalive_connections=SIDE_BY_SIDE * 2)
         await self._added.wait()  # a client takes a tenth of a second to make; many a simulator never needs one
-        async with httpx.AsyncClient(timeout=None, limits=limits) as client, trio.open_nursery() as nursery:  # noqa: S113
+        async with (
+            httpx.AsyncClient(verify=trusted(), timeout=None, limits=limits) as client,  # noqa: S113
+            trio.open_nursery() as nursery,
+        ):
             while True:
                 while self._waiting:
                     dispatch(self._waiting.popleft(), client, nursery)

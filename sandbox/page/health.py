@@ -15,6 +15,7 @@ import orjson
 import trio
 
 from dealgram.sandbox.page.live import Bell
+from dealgram.sandbox.tls import trusted
 
 INTERVAL_S = 1.0
 TIMEOUT_S = 3.0
@@ -42,7 +43,7 @@ class HealthWatch:
         if self._url is None:
             return
         async with httpx.AsyncClient(
-            headers=self._headers, timeout=TIMEOUT_S, trust_env=False, transport=self._transport
+            verify=trusted(), headers=self._headers, timeout=TIMEOUT_S, trust_env=False, transport=self._transport
         ) as client:
             while True:
                 known = self.latest

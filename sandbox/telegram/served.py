@@ -13,6 +13,7 @@ import trio
 from dealgram.sandbox.serve import serve
 from dealgram.sandbox.telegram.simulator import TelegramSimulator
 from dealgram.sandbox.telegram.world import Json, SimBot
+from dealgram.sandbox.tls import trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ async def served(simulator: TelegramSimulator, *, port: int = 0) -> AsyncIterato
     async with trio.open_nursery() as nursery:
         bound = await nursery.start(_serve, simulator, port)
         await nursery.start(simulator.run)
-        async with httpx.AsyncClient(timeout=None, trust_env=False) as client:  # noqa: S113 - callers set deadlines
+        async with httpx.AsyncClient(verify=trusted(), timeout=None, trust_env=False) as client:  # noqa: S113 - callers set deadlines
             yield ServedTelegram(simulator, f"http://127.0.0.1:{bound}", client)
         nursery.cancel_scope.cancel()
 

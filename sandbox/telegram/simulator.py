@@ -48,6 +48,7 @@ from dealgram.sandbox.telegram.updates import RETENTION_S, lane_id
 from dealgram.sandbox.telegram.uploads import Uploads
 from dealgram.sandbox.telegram.webhooks import Couriers, Post, posting_with
 from dealgram.sandbox.telegram.world import Json, SimBot, SimChat, SimUser
+from dealgram.sandbox.tls import trusted
 
 _MAX_VIOLATIONS = 1000
 _WEBHOOK_CONNECTIONS = 200
@@ -159,7 +160,7 @@ class TelegramSimulator(
             await self._couriers(self._post).run()
             return
         limits = httpx.Limits(max_connections=_WEBHOOK_CONNECTIONS, max_keepalive_connections=_WEBHOOK_CONNECTIONS)
-        async with httpx.AsyncClient(timeout=None, limits=limits, trust_env=False) as client:  # noqa: S113 - READ_TIMEOUT_S
+        async with httpx.AsyncClient(verify=trusted(), timeout=None, limits=limits, trust_env=False) as client:  # noqa: S113 - READ_TIMEOUT_S
             task_status.started()
             await self._couriers(posting_with(client)).run()
 

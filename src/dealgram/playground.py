@@ -13,6 +13,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -104,7 +105,13 @@ def api_schema() -> ApiSchema | None:
     """The Bot API's schema, if this machine has it; without it the simulator checks less."""
     named = os.environ.get("DEALGRAM_TELEGRAM_API_JSON")
     root = Path(__file__).resolve().parents[2]
-    return ApiSchema.load(Path(named) if named else root.parent / "shared" / "data" / "telegram-bot-api" / "api.json")
+    return _schema_at(Path(named) if named else root.parent / "shared" / "data" / "telegram-bot-api" / "api.json")
+
+
+@cache
+def _schema_at(path: Path) -> ApiSchema | None:
+    """Read and compiled once a process, however many simulators check against it."""
+    return ApiSchema.load(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
