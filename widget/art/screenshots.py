@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parents[1] / "tests" / "browser"))
 from widget_play import WidgetPlay, open_widget_play, visit_widget  # noqa: E402
 
 FOLDER = HERE / "screenshots"
-SIZE = {"width": 1180, "height": 700}
+SIZE = {"width": 1240, "height": 1000}
 GROUPS = (("Сайт для кофейни «Полдень» — рабочая", "cafe"), ("Офис на Лесной · ремонт", "office"))
 
 
@@ -52,7 +52,9 @@ async def take(play: WidgetPlay) -> None:
             hide = page.get_by_role("button", name="Скрыть подсказку")
             if hide.count():
                 hide.click()
-            page.wait_for_timeout(500)
+            sync_api.expect(page.locator(f'[data-dgm-bot="{world.sales_bot.id}"]')).to_contain_text("связано 2")
+            page.mouse.move(0, 0)
+            page.evaluate("() => document.activeElement.blur()")
             page.locator(".dgm-root").screenshot(path=FOLDER / "page_ru.png")
             browser.close()
 
