@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dealgram.persistence import desk
 from dealgram.persistence.database import Database
 
 # Whole rows, so that a column which a page shows some day is not left out; without those that change all the time.
@@ -40,16 +41,17 @@ async def digest(db: Database, account_id: int) -> str:
 
 
 async def counts(db: Database, account_id: int) -> Counts:
-    """Bots that are connected, the groups that they are in, and how many of each need to be seen to."""
+    """The account's bots and how many of them need to be seen to; their groups as the page lists them."""
     row = await db.fetchrow(
-        "SELECT (SELECT count(*) FROM bots WHERE account_id = $1 AND status IN ('active', 'revoked')) AS bots,"
-        " (SELECT count(*) FROM bots WHERE account_id = $1"
-        " AND (status = 'revoked' OR (status = 'active' AND troubles <> '{}'::jsonb))) AS troubled,"
-        " count(*) AS groups, count(*) FILTER (WHERE EXISTS (SELECT FROM links AS l WHERE l.account_id = $1"
-        " AND l.group_id = g.group_id AND l.status = 'linked')) AS linked"
-        " FROM groups AS g JOIN bots AS b ON b.account_id = g.account_id AND b.bot_id = g.bot_id"
-        " WHERE g.account_id = $1 AND g.status IN ('member', 'administrator') AND b.status IN ('active', 'revoked')",
+        "SELECT count(*) AS bots, count(*) FILTER (WHERE status = 'revoked' OR troubles <> '{}'::jsonb) AS troubled"
+        " FROM bots WHERE account_id = $1 AND status <> 'removed'",
         account_id,
     )
     assert row is not None, "an aggregate gives one row"
-    return Counts(bots=row["bots"], groups=row["groups"], linked_groups=row["linked"], troubled_bots=row["troubled"])
+    groups = (await desk.groups_by_bot(db, account_id)).values()
+    return Counts(
+        bots=row["bots"],
+        groups=sum(each.total for each in groups),
+        linked_groups=sum(each.linked for each in groups),
+        troubled_bots=row["troubled"],
+    )

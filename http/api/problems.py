@@ -141,6 +141,8 @@ def problem_of(error: Exception) -> ApiProblem | None:
     match error:
         case ApiProblem():
             return error
+        case ExceptionGroup(exceptions=(single,)):  # out of a nursery
+            return problem_of(single)
         case BotRefusedError():
             kind = KINDS.get(error.code)
             return ApiProblem(422 if kind is None else kind.status, error.code, str(error))

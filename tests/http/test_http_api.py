@@ -378,6 +378,7 @@ FAILURES = {
     "missing rights": (Forbidden("x", service="amocrm", operation="o"), 409, "reauthorise", None),
     "a bot": (BotRefusedError("connected_elsewhere", "Бот занят."), 409, "connected_elsewhere", None),
     "a token": (BotRefusedError("token_malformed", "Токен неверен."), 422, "token_malformed", None),
+    "a nursery": (ExceptionGroup("x", [Transient("x", retry_after_s=7)]), 503, "unavailable", "7"),
     "ourselves": (RuntimeError("the secret 123:abc"), 500, "internal", None),
 }
 
