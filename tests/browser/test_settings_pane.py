@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
-async def pane(tmp_path, nursery):
+async def pane(tmp_path, database_url, nursery):
     """The play, its second account and the page's address, put together as ``dealgram serve`` does it."""
-    async with open_widget_play(tmp_path) as play:
+    async with open_widget_play(tmp_path, database_url=database_url) as play:
         newcomer = await play.playground.show_settings(play.world.account)
         app = create_page(play.playground.telegram, play.playground.amo, health_url=None, has_settings=True)
 
@@ -31,7 +31,7 @@ async def pane(tmp_path, nursery):
         nursery.cancel_scope.cancel()
 
 
-async def test_a_new_company_lives_its_whole_life_in_the_pane(pane, in_browser):
+async def test_a_new_company_installs_the_widget_and_gets_a_bot_in_the_pane(pane, in_browser):
     play, newcomer, address = pane
 
     def story(browser: Any) -> list[str]:

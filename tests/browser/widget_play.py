@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 import trio
+from pydantic import SecretStr
 
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.persistence.records import Account
@@ -85,10 +86,12 @@ async def open_widget_play(
     has_bots: bool = True,
     switches: ShellSwitches | None = None,
     excused: Iterable[str] = (),
+    database_url: str | None = None,
     **settings: Any,
 ) -> AsyncIterator[WidgetPlay]:
     """The service, its sandbox and the shell. `is_connected`: the sample account has the widget installed and saved;
-    `has_bots`: its bots are connected too. More `settings` of the service by their names.
+    `has_bots`: its bots are connected too. With the fixture `database_url` the start takes a second less than with a
+    database server of its own. More `settings` of the service by their names.
 
     Skips the test where the node modules are not installed. At the end the simulators must have nothing to complain of,
     except what `excused` names by a part of its text.
@@ -97,8 +100,11 @@ async def open_widget_play(
     async with open_playground(amo_switches=AmoSwitches(rest_rate_per_s=None)) as playground:
         if playground.shell is None:
             pytest.skip(playground.shell_is_off)
+        played = playground.settings(chosen)
+        if database_url is not None:
+            played = played.model_copy(update={"database_url": SecretStr(database_url)})
         async with (
-            open_service(playground.settings(chosen), limits=UNHURRIED) as service,
+            open_service(played, limits=UNHURRIED) as service,
             trio.open_nursery() as nursery,
         ):
             bound = await nursery.start(service.run)
