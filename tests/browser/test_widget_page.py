@@ -1,4 +1,4 @@
-"""The settings page of the widget, out of widget.zip, against the running service: what is shown, found and followed live.
+"""The settings page of the widget, out of widget.zip, against the running service: what is shown, found, followed.
 
 One service and one browser; the stories of a test follow each other on one page.
 """

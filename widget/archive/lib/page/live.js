@@ -11,6 +11,7 @@ define(['jquery'], function ($) {
   const PAUSE_S = 1;
   const LONGEST_PAUSE_S = 60;
   const LOST_AFTER = 2;
+  const NO_VERSION = '0';
 
   return function Live(api, namespace, options) {
     const event = 'visibilitychange' + namespace + '-live';
@@ -48,8 +49,11 @@ define(['jquery'], function ($) {
       later(mine, pauseAfter(failures, failure.retryAfterS));
     }
 
+    /* After a breach, an unknown version is asked about: it is answered at once, not when something changes. */
     function ask(mine) {
-      waiting = api.get('/changes', { since: options.version() }, { timeoutS: WAIT_S, isOnce: true });
+      const since = failures < LOST_AFTER ? options.version() : NO_VERSION;
+
+      waiting = api.get('/changes', { since: since }, { timeoutS: WAIT_S, isOnce: true });
       waiting.then(function (answer) {
         if (mine !== run) {
           return;
