@@ -63,7 +63,8 @@ class Dialog:
             for _ in range(40):
                 self.page.keyboard.press(key)
                 assert self.page.evaluate(
-                    "() => document.activeElement.closest('.dgm-dialog') && document.activeElement.matches(':focus-visible')"
+                    "() => document.activeElement.closest('.dgm-dialog')"
+                    " && document.activeElement.matches(':focus-visible')"
                     " && document.activeElement.getClientRects().length > 0"
                 ), self.page.evaluate("() => document.activeElement.outerHTML")
 

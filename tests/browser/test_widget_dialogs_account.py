@@ -197,7 +197,9 @@ def names_employees(play: WidgetPlay, dialog: Dialog) -> None:
 
     async def is_known() -> None:
         with trio.fail_after(PATIENCE_S):
-            while not await participants.search(play.service.services.db, account_id, "Игорь", 1):
+            while True:
+                if await participants.search(play.service.services.db, account_id, "Игорь", 1):
+                    break
                 await trio.sleep(0.02)  # the database has no event for it
 
     play.await_on_trio(is_known)

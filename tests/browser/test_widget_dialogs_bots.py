@@ -54,6 +54,7 @@ async def test_a_bot_from_its_token_to_its_end(tmp_path: Path, in_browser: Any) 
             is_taken_from_another(play, dialog)
             is_changed(play, dialog, studio)
             gets_a_new_token(play, dialog, studio)
+            is_taken_back(play, dialog)
             is_closed_in_the_middle(play, dialog)
             is_deleted(play, dialog)
             visitor.leaves()
@@ -239,6 +240,21 @@ def gets_a_new_token(play: WidgetPlay, dialog: Dialog, studio: Any) -> None:
         dialog.button("Сохранить").click()
         dialog.is_gone()
     assert sent == [{"token": fresh}]
+
+
+def is_taken_back(play: WidgetPlay, dialog: Dialog) -> None:
+    bot = play.world.service_bot
+    play.on_trio(lambda: play.playground.telegram.take_bot(bot, "https://thief.example/hook"))
+    expect(dialog.page.get_by_text("забрал другой сервис (thief.example)")).to_be_visible()
+    dialog.opens("Изменить бота Север Сервис", "Настройки бота")
+    with answering(dialog.visitor, "POST", r"/take-back$", 502, "telegram_unavailable"):
+        dialog.button("Вернуть бота сюда").click()
+        expect(dialog.alert).to_contain_text("Telegram сейчас не отвечает")
+    dialog.button("Вернуть бота сюда").dblclick()
+    expect(dialog.button("Вернуть бота сюда")).to_have_count(0)
+    dialog.page.keyboard.press("Escape")
+    dialog.is_gone()
+    expect(dialog.page.get_by_text("забрал другой сервис")).to_have_count(0)
 
 
 def is_closed_in_the_middle(play: WidgetPlay, dialog: Dialog) -> None:

@@ -35,15 +35,10 @@ define(['jquery', './dialog.js', './select.js', './changes.js'], function ($, Di
   function begin(dialog, state) {
     const ctx = dialog.ctx;
     const caption = ctx.view.t('dialogs.settings.caption');
-    const known = ctx.store.account && ctx.store.account.settings;
-    if (known) {
-      show(dialog, state, known);
-      return;
-    }
+    // Not what the page knows: somebody else may have changed them a moment ago.
     dialog.load(caption, function () {
       return ctx.api.get('/account', {});
     }, function (account) {
-      ctx.store.account = account;
       show(dialog, state, account.settings);
     });
   }
@@ -106,9 +101,6 @@ define(['jquery', './dialog.js', './select.js', './changes.js'], function ($, Di
         return dialog.ctx.api.patch('/settings', now);
       }, function (answer) {
         state.isChanged = false;
-        if (dialog.ctx.store.account) {
-          dialog.ctx.store.account.settings = answer.settings;
-        }
         dialog.close({ settings: answer.settings });
       });
     }

@@ -6,11 +6,10 @@ define(['jquery', './dialog.js', './pictures.js'], function ($, Dialog, pictures
 
   function begin(dialog, bot) {
     const view = dialog.ctx.view;
-    const linked = bot.groups.linked;
     dialog.draw('dialogs/bot_delete', {
       bot: bot,
       avatar: pictures.of(bot.name, bot.id),
-      links: linked ? view.t.plural('dialogs.bot_delete.links', linked) : view.t('dialogs.bot_delete.no_links')
+      links: view.t.plural('dialogs.bot_delete.links', bot.groups.linked)
     }).then(function () {
       pictures.guard(dialog.$body);
       dialog.on('click', '[data-dgm-do="delete"]', function () {

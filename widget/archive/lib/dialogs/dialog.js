@@ -10,6 +10,7 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
 
   const SPACE = '.dgm-dialog';
   const FOCUSABLE = 'a[href], button, input, textarea, [tabindex="0"]';
+  const PATIENCE_MS = 250;
   const UNSURE = ['timeout', 'network', 'in_progress', 'unavailable'];
   const opened = [];
   let made = 0;
@@ -84,8 +85,15 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
    */
   Dialog.prototype.load = function (caption, ask, show) {
     const dialog = this;
-    this.draw('dialogs/loading', { caption: caption });
-    this.when(ask()).then(show, function (error) {
+    // An answer that comes at once is not announced by a flash.
+    this.later('loading', PATIENCE_MS, function () {
+      dialog.draw('dialogs/loading', { caption: caption });
+    });
+    this.when(ask()).then(function (answer) {
+      dialog.cancelLater('loading');
+      show(answer);
+    }, function (error) {
+      dialog.cancelLater('loading');
       dialog.draw('dialogs/failed', { caption: caption, message: error.message }).then(function () {
         dialog.on('click', '[data-dgm-do="again"]', function () {
           dialog.load(caption, ask, show);
@@ -168,7 +176,7 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
     if (this.isBusy || !this.isOpen) {
       return;
     }
-    this.clearErrors();
+    // What is said stays until there is an answer, or a second press would find the button somewhere else.
     this.setBusy(true);
     send().then(
       function (answer) {
@@ -177,6 +185,7 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
           return;
         }
         dialog.setBusy(false);
+        dialog.clearErrors();
         done(answer);
       },
       function (error) {
@@ -184,6 +193,7 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
           return;
         }
         dialog.setBusy(false);
+        dialog.clearErrors();
         if (!failed || !failed(error)) {
           dialog.fail(error);
         }
