@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from modal_play import DISABLED, opened, types_over
+from page_play import take_picture
 from playwright import sync_api
 from widget_play import MARKETPLACE, WidgetVisitor, open_widget_play, visit_widget
 
@@ -15,37 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = sync_api.expect
 INFORMER = "/widget_controller/informer"
 TOKEN = "/ajax/shell/token"
-DISABLED = ("the access token is missing", "the refresh token is unknown")
-"""Who is told of a removal makes sure that amoCRM's tokens are dead."""
-
-
-class Window:
-    """The settings window as a person at the screen knows it."""
-
-    def __init__(self, page: Any) -> None:
-        self.form = page.locator(".widget_settings_block")
-        self.name = page.get_by_label("Имя", exact=True)
-        self.phone = page.get_by_label("Телефон", exact=True)
-        self.consent = page.get_by_role("checkbox", name=re.compile("согласие на обработку"))
-        self.consent_text = page.locator(".dgm-consent__label")
-        self.install = page.get_by_role("button", name="Установить")
-        self.save = page.get_by_role("button", name="Сохранить")
-        self.disable = page.get_by_role("button", name="Отключить")
-        self.notice = page.get_by_role("status")
-        self.faults = page.locator(".dgm-fault")
-
-
-def opened(page: Any) -> Window:
-    page.locator(".widget-tile[data-code]").click()
-    window = Window(page)
-    expect(window.consent_text).to_be_visible()
-    return window
-
-
-def types_over(field: Any, text: str) -> None:
-    """Key by key, as the format of a phone is made while typing."""
-    field.fill("")
-    field.press_sequentially(text)
+POSING = {"second_widget": "0"} if os.environ.get("DEALGRAM_SCREENSHOTS") else {}
+"""Pictures for the documentation are taken without the widget whose styles leak."""
 
 
 async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any) -> None:
@@ -63,7 +36,7 @@ async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any) -
         def story(browser: Any) -> None:
             visitor = visit_widget(browser)
             page = visitor.page
-            visitor.comes_from_elsewhere(play.shell_url(path=MARKETPLACE))
+            visitor.comes_from_elsewhere(play.shell_url(path=MARKETPLACE, **POSING))
             window = opened(page)
 
             # Nothing typed but what amoCRM knows: the person's name.
@@ -88,6 +61,7 @@ async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any) -
             window.consent_text.click(position={"x": 8, "y": 8})
             expect(window.consent).to_be_checked()
             expect(window.faults).to_have_count(0)
+            take_picture(page, "widget-settings.png")
             page.route(f"**{INFORMER}", lambda route: route.abort())
             with visitor.expecting(INFORMER, 0):
                 window.save.click()
@@ -142,7 +116,9 @@ async def test_before_amocrm_has_a_token_and_when_nobody_answers(tmp_path: Path,
 
         def installs_without_a_token(visitor: WidgetVisitor) -> None:
             page = visitor.page
-            visitor.comes_from_elsewhere(play.shell_url(path=MARKETPLACE, theme="dark", save_before_oauth="1"))
+            visitor.comes_from_elsewhere(
+                play.shell_url(path=MARKETPLACE, theme="dark", save_before_oauth="1", **POSING)
+            )
             window = opened(page)
             window.phone.press_sequentially("+49 30 123456")
             expect(window.phone).to_have_value("+493 012 345 6")
@@ -158,6 +134,8 @@ async def test_before_amocrm_has_a_token_and_when_nobody_answers(tmp_path: Path,
             with visitor.expecting(TOKEN, 403):
                 window.install.click()
                 expect(window.notice).to_contain_text("Интеграция зарегистрирована")
+                expect(window.disable).to_be_visible()
+            take_picture(page, "widget-settings-dark.png")
 
         def disables_though_nobody_answers(visitor: WidgetVisitor) -> None:
             page = visitor.page
