@@ -321,7 +321,8 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """Everything up to the actors, ready to :meth:`Service.run`. Leaving the block closes it all.
 
-    ``limits`` of Telegram and ``gate_policy`` of amoCRM instead of the documented ones and of the settings'.
+    ``limits`` of Telegram and ``gate_policy`` of amoCRM instead of the documented ones and of the settings'; ``now``:
+    another calendar than the machine's, for tests.
 
     Raises:
         EmbeddedPostgresError, DatabaseUnavailable, MigrationError, SecretError: with one sentence for the operator.
