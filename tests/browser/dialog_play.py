@@ -60,7 +60,7 @@ class Dialog:
     def keeps_the_keyboard(self) -> None:
         """Tab goes round inside, both ways; everything it stops at can be seen."""
         for key in ("Tab", "Shift+Tab"):
-            for _ in range(40):
+            for _ in range(25):
                 self.page.keyboard.press(key)
                 assert self.page.evaluate(
                     "() => document.activeElement.closest('.dgm-dialog')"

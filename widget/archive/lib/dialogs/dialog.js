@@ -5,11 +5,15 @@
  * to, asks before unsaved changes are thrown away, and gives the focus back to where it came from. Once it is closed,
  * nothing of it is left: no listener, no timer, and answers that come late are not heard.
  */
-define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
+define([
+  'jquery',
+  'lib/components/base/modal',
+  './field_errors.js',
+  './focus.js'
+], function ($, Modal, withErrors, withFocus) {
   'use strict';
 
   const SPACE = '.dgm-dialog';
-  const FOCUSABLE = 'a[href], button, input, textarea, [tabindex="0"]';
   const PATIENCE_MS = 250;
   const UNSURE = ['timeout', 'network', 'in_progress', 'unavailable'];
   const opened = [];
@@ -35,6 +39,9 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
     this.unsure = null;
     this.drawn = 0;
   }
+
+  withErrors(Dialog);
+  withFocus(Dialog);
 
   Dialog.prototype.start = function () {
     const dialog = this;
@@ -212,81 +219,8 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
     return Boolean(account && account.user && !account.user.is_admin);
   };
 
-  Dialog.prototype.field = function (name) {
-    return this.$body.find('[data-dgm-field]').filter(function () {
-      return $(this).attr('data-dgm-field') === name;
-    });
-  };
-
-  /** Show an error where it belongs: at its field if the dialog has it, else above the buttons. */
-  Dialog.prototype.fail = function (error) {
-    const isLink = Boolean(error.authoriseUrl);
-    if (error.field && this.field(error.field).length && !isLink) {
-      this.fieldError(error.field, error.message);
-      return;
-    }
-    const $alert = this.$body.find('.dgm-dialog__alert').prop('hidden', false);
-    $alert.find('.dgm-dialog__alert-text').text(error.message);
-    $alert.find('.dgm-dialog__alert-link').remove();
-    if (isLink) {
-      $('<a class="dgm-dialog__alert-link" target="_blank" rel="noopener" referrerpolicy="no-referrer"></a>')
-        .attr('href', error.authoriseUrl)
-        .text(this.ctx.view.t('dialogs.common.authorise'))
-        .appendTo($alert);
-    }
-    this.recentre();
-    this.reveal($alert);
-  };
-
-  Dialog.prototype.fieldError = function (name, message) {
-    this.markField(name, message).trigger('focus');
-  };
-
-  /** The same without taking the focus there. */
-  Dialog.prototype.markField = function (name, message) {
-    const $field = this.field(name).addClass('dgm-field_invalid');
-    const $error = $field.find('.dgm-field__error').first().text(message).prop('hidden', false);
-    const $control = $field.find('[data-dgm-control]').first().attr('aria-invalid', 'true');
-    describe($control, $error.attr('id'), true);
-    this.recentre();
-    this.reveal($field);
-    return $control;
-  };
-
-  Dialog.prototype.clearFieldError = function (name) {
-    const $field = this.field(name);
-    if (!$field.hasClass('dgm-field_invalid')) {
-      return;
-    }
-    const $error = $field.removeClass('dgm-field_invalid').find('.dgm-field__error').first().prop('hidden', true).text('');
-    describe($field.find('[data-dgm-control]').first().removeAttr('aria-invalid'), $error.attr('id'), false);
-    this.recentre();
-  };
-
-  Dialog.prototype.clearErrors = function () {
-    const dialog = this;
-    this.$body.find('.dgm-field_invalid').each(function () {
-      dialog.clearFieldError($(this).attr('data-dgm-field'));
-    });
-    this.$body.find('.dgm-dialog__alert').prop('hidden', true);
-  };
-
   Dialog.prototype.recentre = function () {
     this.$body.trigger('modal:centrify');
-  };
-
-  Dialog.prototype.reveal = function ($what) {
-    if ($what.length) {
-      $what[0].scrollIntoView({ block: 'nearest' });
-    }
-  };
-
-  Dialog.prototype.focusFirst = function () {
-    const $wanted = this.$body.find('[data-dgm-focus]').first();
-    const $target = $wanted.length ? $wanted : this.$body.find('.dgm-dialog__inner');
-    if ($target.length) {
-      $target[0].focus({ preventScroll: true });
-    }
   };
 
   /** Close and give `result` to whoever opened the dialog. */
@@ -360,20 +294,6 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
     });
   };
 
-  Dialog.prototype.keepFocus = function (event) {
-    const $body = this.$body;
-    const $all = $body.find(FOCUSABLE).filter(function () {
-      return $(this).is(':visible:enabled, a:visible') && this.tabIndex >= 0 && isStop($body, this);
-    });
-    const first = $all[0];
-    const last = $all[$all.length - 1];
-    const at = document.activeElement;
-    if (event.shiftKey ? at === first || $all.index(at) < 0 : at === last) {
-      event.preventDefault();
-      (event.shiftKey ? last : first).focus();
-    }
-  };
-
   Dialog.prototype.end = function () {
     if (!this.isOpen) {
       return;
@@ -387,50 +307,11 @@ define(['jquery', 'lib/components/base/modal'], function ($, Modal) {
       cleanup();
     });
     this.$body.off(SPACE);
-    this.giveFocusBack();
+    this.giveFocusBack(function () {
+      return !opened.length;
+    });
     this.finished.resolve(this.result);
   };
-
-  Dialog.prototype.giveFocusBack = function () {
-    const opener = this.opener;
-    const key = opener && opener.getAttribute && opener.getAttribute('data-dgm-opener');
-    setTimeout(function () {
-      if (opened.length) {
-        return;
-      }
-      const again = document.body.contains(opener) ? opener : key && sameOpener(key);
-      if (again && again.focus) {
-        again.focus({ preventScroll: true });
-      }
-    }, 0);
-  };
-
-  /** The page may have drawn its rows anew meanwhile: the same button has the same key. */
-  function sameOpener(key) {
-    return $('.dgm-root [data-dgm-opener]').filter(function () {
-      return $(this).attr('data-dgm-opener') === key;
-    })[0];
-  }
-
-  /** Of radio buttons that belong together, Tab stops at the chosen one only. */
-  function isStop($body, element) {
-    if (element.type !== 'radio' || element.checked) {
-      return true;
-    }
-    return !$body.find('input[type="radio"]:checked').filter(function () {
-      return this.name === element.name;
-    }).length;
-  }
-
-  function describe($control, id, isAdded) {
-    if (!$control.length || !id) {
-      return;
-    }
-    const ids = ($control.attr('aria-describedby') || '').split(' ').filter(function (one) {
-      return one && one !== id;
-    });
-    $control.attr('aria-describedby', (isAdded ? ids.concat(id) : ids).join(' '));
-  }
 
   return {
     open: function (ctx, options) {
