@@ -291,6 +291,13 @@ def small(files: Files) -> Files:
     for name in ("lib/api.js", "lib/view.js"):
         rest.pop(name, None)
     rest["lib/page/page.js"] = STUB.encode()
+    about = json.loads(rest["manifest.json"])
+    tour = about["tour"]["tour_images"]
+    for locale, pictures in tour.items():
+        for path in pictures[1:]:
+            del rest[path.lstrip("/")]
+        tour[locale] = pictures[:1]
+    rest["manifest.json"] = (json.dumps(about, indent=2) + "\n").encode()
     rest[TEMPLATE] = b"<p class=\"dgm-x\">{{ t('page.title')|escape }}</p>\n"
     for locale in (RU, EN):
         texts = json.loads(rest[locale])

@@ -21,8 +21,8 @@ POSING = {"second_widget": "0"} if os.environ.get("DEALGRAM_SCREENSHOTS") else {
 """Pictures for the documentation are taken without the widget whose styles leak."""
 
 
-async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any) -> None:
-    async with open_widget_play(tmp_path, is_connected=False, excused=DISABLED) as play:
+async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any, database_url: str) -> None:
+    async with open_widget_play(tmp_path, is_connected=False, database_url=database_url, excused=DISABLED) as play:
         controller = play.playground.controller
         account = play.world.account
 
@@ -98,7 +98,7 @@ async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any) -
             window = opened(page)
             expect(window.name).to_have_value("Ольга Смирнова")
             expect(window.consent).to_be_checked()
-            expect(window.notice).to_contain_text("Осталось добавить бота")
+            expect(window.notice).to_contain_text("Интеграция подключена")
 
             window.disable.click()
             assert heard(2)["widgetStatus"] == "N"
@@ -110,8 +110,10 @@ async def test_from_installation_to_disabling(tmp_path: Path, in_browser: Any) -
         controller.assert_clean()
 
 
-async def test_before_amocrm_has_a_token_and_when_nobody_answers(tmp_path: Path, in_browser: Any) -> None:
-    async with open_widget_play(tmp_path, is_connected=False, excused=DISABLED) as play:
+async def test_before_amocrm_has_a_token_and_when_nobody_answers(
+    tmp_path: Path, in_browser: Any, database_url: str
+) -> None:
+    async with open_widget_play(tmp_path, is_connected=False, database_url=database_url, excused=DISABLED) as play:
         controller = play.playground.controller
 
         def installs_without_a_token(visitor: WidgetVisitor) -> None:

@@ -122,14 +122,14 @@ define([
       ]);
     }
 
-    function showNextStep() {
+    function showNextStep(key) {
       const $page = $('<a>', {
         'class': 'dgm-link',
         href: '/settings/widgets/' + code + '/',
         text: t('modal.to_page')
       });
 
-      showNotice('success', [document.createTextNode(t('modal.saved')), $page]);
+      showNotice('success', [document.createTextNode(t(key)), $page]);
     }
 
     /* --- the parts of the window that are ours */
@@ -223,7 +223,8 @@ define([
       bind($hidden);
       prefill();
       if (self.get_install_status() === 'installed') {
-        showNextStep();
+        $body.find('.dgm-form__intro').remove();
+        showNextStep('modal.installed');
       }
     }
 
@@ -270,7 +271,7 @@ define([
       saveButton().trigger('button:load:start');
       return register(values, 'Y').then(function () {
         saveButton().trigger('button:load:stop');
-        showNextStep();
+        showNextStep('modal.saved');
         return true;
       }, function (failure) {
         saveButton().trigger('button:load:stop').trigger('button:save:enable');
