@@ -12,7 +12,6 @@ import logging
 import math
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
 import trio
@@ -24,32 +23,14 @@ from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
 from dealgram.http.connections import Connection
+from dealgram.http.listening import Bound, bind
 
 _log = logging.getLogger("dealgram.http")
 
 _OVERTIME_S = 2.0  # what Hypercorn gets past its own graceful timeout
-_STALLED_CLIENT_MS = 20_000  # unread answer bytes break the connection after this long
 _KEEP_ALIVE_S = 75.0  # longer than Telegram keeps an idle webhook connection (50 s, telegram-facts §1.2)
 _HEADER_BYTES = 16 * 1024
 _BACKLOG = 1024
-
-
-class ListenError(Exception):
-    """The address cannot be listened on; the message is one sentence for the operator."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """Where the server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The address to open; a wildcard address becomes the loopback one."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # only compared
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def _config(graceful_s: float) -> Config:
@@ -61,28 +42,6 @@ def _config(graceful_s: float) -> Config:
     config.accesslog = None  # requests are counted in /metrics; a path may hold a webhook key
     config.errorlog = logging.getLogger("hypercorn.error")  # as it is: no handler of its own
     return config
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Bind a TCP socket; port 0 lets the system choose. Raises `ListenError`."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ListenError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; inherited by accepted connections
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_CLIENT_MS)
-        listener.bind(address)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise ListenError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
-    return listener
 
 
 async def serve(

@@ -25,7 +25,7 @@ from quart_trio import QuartTrio
 
 from dealgram.actors.accounts.installation import InstallationError
 from dealgram.actors.accounts.installing import install_key
-from dealgram.http.server import ListenError
+from dealgram.http.listening import ListenError
 from dealgram.persistence import accounts, installations, setup_steps
 from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 import trio
+from pydantic import SecretStr
 
 from dealgram.account_adapter import AccountAdapter
 from dealgram.actors.accounts.account import AccountActor
@@ -47,14 +48,16 @@ from dealgram.connections import Gateways, open_database, open_gateways, utc_now
 from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.http.app import create_app
+from dealgram.http.listening import Bound
 from dealgram.http.ports import HttpServices
 from dealgram.http.seals import Seals
-from dealgram.http.server import Bound, serve
+from dealgram.http.server import serve
 from dealgram.persistence import dead_letters, retention, subscriptions
 from dealgram.persistence.entries import InboxEntry
 from dealgram.persistence.secret_box import SecretBox, rotate_all
 from dealgram.ports import ServicePorts
 from dealgram.runtime import ActorKind, ActorSystem, Address, LoopLag, Transient
+from dealgram.seller_adapter import BillingAdapter, RegistrationAdapter
 from dealgram.settings import Settings
 from dealgram.widget_desk import WidgetDesk
 
@@ -155,7 +158,10 @@ class Service:
                     seals=Seals(self.services.box, time.time),
                     media=self._media(),
                     widget_api=self.desk.api(),
-                    ops_token=self.settings.ops_token.get_secret_value() if self.settings.ops_token else None,
+                    registrations=RegistrationAdapter(self.settings, self.services),
+                    billing=BillingAdapter(self.services),
+                    billing_token=_secret(self.settings.billing_token),
+                    ops_token=_secret(self.settings.ops_token),
                     trusted_proxies=self.settings.trusted_proxies,
                 )
             )
@@ -378,6 +384,10 @@ async def open_service(
                     typing=typing,
                     lag=LoopLag(),
                 )
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
 
 
 async def stop_on_signal(service: Service, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

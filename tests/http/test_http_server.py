@@ -10,7 +10,8 @@ import trio
 
 from dealgram.http import connections
 from dealgram.http.app import create_app
-from dealgram.http.server import Bound, ListenError, bind, serve
+from dealgram.http.listening import Bound, ListenError, bind
+from dealgram.http.server import serve
 
 SLOW = b"POST /telegram/key-of-bot-700 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
 

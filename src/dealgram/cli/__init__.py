@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from dealgram import __version__
-from dealgram.cli import (
-    accounts,
-    bots,
-    deadletters,
-    demo,
-    doctor,
-    employees,
-    links,
-    repair,
-    secrets,
-    serve,
-    subscription,
-    widget,
-)
-from dealgram.cli.context import Failure
+from dealgram.cli.failure import Failure
+
+_MODULES = {
+    "serve": "serve",
+    "sandbox": "serve",
+    "demo": "demo",
+    "account": "accounts",
+    "bot": "bots",
+    "subscription": "subscription",
+    "employee": "employees",
+    "group": "links",
+    "link": "links",
+    "doctor": "doctor",
+    "deadletters": "deadletters",
+    "secrets": "secrets",
+    "widget": "widget",
+}
+"""Every command with the module that has it."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Imports the module of the command that is run and no other: a command of an operator must not wait for the
+    parts of all of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        command = getattr(import_module(f"dealgram.cli.{_MODULES[cmd_name]}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="dealgram")
 def cli() -> None:
     """Telegram bots and groups in the deal cards of amoCRM.
@@ -32,25 +51,6 @@ def cli() -> None:
     Settings come from DEALGRAM_* environment variables and a .env file; README.md lists them. Without a chat channel
     (DEALGRAM_AMOJO_CHANNEL_ID) everything happens in the sandbox, with simulators of Telegram and amoCRM.
     """
-
-
-for command in (
-    serve.serve,
-    serve.sandbox,
-    demo.demo,
-    accounts.account,
-    bots.bot,
-    subscription.subscription,
-    employees.employee,
-    links.group,
-    links.link,
-    doctor.doctor,
-    deadletters.deadletters,
-    secrets.secrets,
-    widget.widget,
-):
-    cli.add_command(command)
-accounts.account.add_command(repair.repair)
 
 
 def main() -> None:

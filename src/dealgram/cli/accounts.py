@@ -15,8 +15,10 @@ from dealgram.actors.accounts import connecting, preferences, setup_texts
 from dealgram.actors.choices import AccountSettings, read_settings
 from dealgram.actors.services import Services
 from dealgram.cli.account_options import changes_of, setting_options
-from dealgram.cli.context import ID, Desk, Failure, effective, open_desk, run
+from dealgram.cli.context import ID, Desk, effective, open_desk, run
 from dealgram.cli.context import read_settings as read_environment
+from dealgram.cli.failure import Failure
+from dealgram.cli.repair import repair
 from dealgram.cli.subscription import state_line
 from dealgram.composition import open_services
 from dealgram.connections import open_gateways
@@ -155,6 +157,9 @@ def set_account(account_id: int, **given: Any) -> None:
             click.echo("changed")
 
     run(main)
+
+
+account.add_command(repair)
 
 
 @asynccontextmanager

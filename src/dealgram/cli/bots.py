@@ -15,7 +15,8 @@ from dealgram.actors.bots.bot_troubles import sentences
 from dealgram.actors.cards.deal_title import TitleError
 from dealgram.actors.choices import BotSettings
 from dealgram.actors.groups.invitations import invitation
-from dealgram.cli.context import ID, Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts, bots, groups
 from dealgram.persistence.records import Account, Bot

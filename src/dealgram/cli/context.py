@@ -17,14 +17,14 @@ import trio
 from dealgram import logs
 from dealgram.actors.accounts.installation import InstallationError
 from dealgram.actors.registry import announce
+from dealgram.cli.failure import Failure
 from dealgram.connections import open_database
 from dealgram.gateways.errors import GatewayError
-from dealgram.http.server import ListenError
+from dealgram.http.listening import ListenError
 from dealgram.persistence.database import Database
 from dealgram.persistence.embedded import EmbeddedPostgresError
 from dealgram.persistence.errors import DatabaseUnavailable, MigrationError
 from dealgram.persistence.secret_box import SecretBox, SecretError
-from dealgram.playground import in_sandbox
 from dealgram.settings import Settings, SettingsError, load_settings, unknown_variables
 
 T = TypeVar("T")
@@ -49,14 +49,6 @@ _KNOWN = (
 )
 
 
-class Failure(Exception):  # noqa: N818 - what a command ends with, not a mistake in the code
-    """A command cannot do what was asked; the text says why in one sentence."""
-
-    def __init__(self, message: str, *, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
 def read_settings(*, quiet: bool = True) -> Settings:
     """The settings, with logs configured from them.
 
@@ -76,7 +68,11 @@ def read_settings(*, quiet: bool = True) -> Settings:
 
 def effective(settings: Settings) -> Settings:
     """The settings of the service that these settings start: with the sandbox, those of the play."""
-    return in_sandbox(settings) if settings.sandbox_enabled else settings
+    if not settings.sandbox_enabled:
+        return settings
+    from dealgram.playground import in_sandbox  # the simulators come in only where they play
+
+    return in_sandbox(settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dealgram.cli.context import ID, Failure, open_desk, run
+from dealgram.cli.context import ID, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.logs import redact
 from dealgram.persistence import dead_letters
 

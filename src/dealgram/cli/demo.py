@@ -12,7 +12,8 @@ def demo(keep_going: bool) -> None:
 
     Exits with 1 if a message is missing, doubled or out of order.
     """
-    from dealgram.cli.context import Failure, read_settings, run
+    from dealgram.cli.context import read_settings, run
+    from dealgram.cli.failure import Failure
     from dealgram.story import play
 
     settings = read_settings()

@@ -13,7 +13,8 @@ from rich.table import Table
 from dealgram.actors.accounts.doctor import Finding, Verdict, examine
 from dealgram.actors.accounts.probe import Observed, Probe, ProbeRefusedError, Shown, recommend
 from dealgram.actors.services import Services
-from dealgram.cli.context import ID, Failure, open_desk, run
+from dealgram.cli.context import ID, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.composition import open_services
 from dealgram.connections import open_gateways
 from dealgram.persistence import accounts

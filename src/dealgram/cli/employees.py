@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dealgram.actors.accounts import staff
-from dealgram.cli.context import ID, Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.persistence import accounts
 
 

@@ -14,7 +14,8 @@ from rich.table import Table
 from dealgram.actors.commands import LinkDeal, UnlinkDeal
 from dealgram.actors.groups.link_command import LinkRefusedError, carry_out
 from dealgram.actors.names import group_address
-from dealgram.cli.context import ID, Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.persistence import accounts, groups, links, topics
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.persistence.journal import Journal

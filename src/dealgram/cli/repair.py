@@ -9,7 +9,8 @@ import time
 import click
 
 from dealgram.actors.accounts.account_repair import RepairOrder, repair_entry
-from dealgram.cli.context import ID, Failure, open_desk, run
+from dealgram.cli.context import ID, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.persistence import accounts
 from dealgram.persistence.dead_letters import WAKE_CHANNEL, wake_payload
 from dealgram.persistence.journal import Journal

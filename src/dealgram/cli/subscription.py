@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dealgram.actors.subscriptions.state import Subscription
-from dealgram.cli.context import ID, Desk, Failure, open_desk, run
+from dealgram.cli.context import ID, Desk, open_desk, run
+from dealgram.cli.failure import Failure
 from dealgram.connections import utc_now
 from dealgram.persistence import subscriptions
 from dealgram.persistence.subscriptions import KEPT_DAYS, Stored

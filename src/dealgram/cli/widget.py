@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dealgram.cli.context import Failure
+from dealgram.cli.failure import Failure
 from dealgram.widget_archive import WidgetConfig, WidgetConfigError, build, manifest_version
 
 
