@@ -2,8 +2,7 @@
 
 Run by hand when the art changes (`python widget/art/render.py`); the PNGs in widget/archive/images are committed, so
 that building the archive needs no browser. Wants Chromium and the font PT Sans, whose letters are in the logos.
-Screenshots of the settings page lie in screenshots/<name>_<locale>.png and are taken by the browser tests
-(`DEALGRAM_TOUR=1 python -m pytest tests/browser/test_widget_tour.py`).
+Screenshots lie in screenshots/<slide>_<locale>.png; screenshots.py takes them.
 """
 
 from __future__ import annotations
