@@ -65,6 +65,12 @@ define(['jquery', './state.js'], function ($, State) {
       }));
     }
 
+    function hasBot(id) {
+      return store.bots.some(function (bot) {
+        return bot.id === id;
+      });
+    }
+
     /* The groups of the open bot, as many as are shown already. */
     function loadPanel(botId) {
       const shown = state.panels[botId] ? state.panels[botId].items.length : 0;
@@ -112,13 +118,16 @@ define(['jquery', './state.js'], function ($, State) {
     }
 
     return {
-      /* Everything that is shown. The promise is always kept; what went wrong is in the state. */
+      /* Everything that is shown. The promise is always kept; what went wrong is in the state. The open bot may have
+       * been deleted meanwhile: its groups are asked for when the list still has it. */
       load: function () {
-        const open = state.openBot;
-        const panel = open ? loadPanel(open) : null;
-
-        return $.when(loadAccount(), loadList(), panel).then(function (account, list) {
-          conclude(account, list);
+        return $.when(loadAccount(), loadList()).then(function (account, list) {
+          if (!state.query && !list && !hasBot(state.openBot)) {
+            state.openBot = null;
+          }
+          return $.when(state.openBot && !list ? loadPanel(state.openBot) : null).then(function () {
+            conclude(account, list);
+          });
         });
       },
 
