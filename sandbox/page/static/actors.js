@@ -14,7 +14,7 @@ const STATES = {
   draining: 'завершает',
   stopped: 'остановлен',
 };
-const KINDS = { account: 'Аккаунт', bot: 'Бот', mailing: 'Рассылка', group: 'Группа', writer: 'Журнал', poller: 'Опрос', installation: 'Установка' };
+const KINDS = { account: 'Аккаунт', bot: 'Бот', mailing: 'Рассылка', group: 'Группа', writer: 'Журнал', poller: 'Опрос', installation: 'Установка', controller: 'Регистрация' };
 
 export function createActors(root) {
   const state = { filter: '', only: '', acted: new Map() };
