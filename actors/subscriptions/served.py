@@ -39,9 +39,8 @@ class ServedActor(OutboxActor):
         account = self.services.registry.account(self.account_id)
         if account is None:
             return await self.deliver(body, delivery)
-        if (
-            delivery.started_at is None
-        ):  # else nothing of it can be held back any more, and its end is only written down
+        # What has begun can be held back no more: its end is only written down.
+        if delivery.started_at is None:
             match rest_of(body, account.subscription, self.services.now()):
                 case Rest.WAIT:
                     raise AccountLapsed(f"account {self.account_id} has lapsed", retry_after_s=LAPSED_PAUSE_S)
