@@ -5,7 +5,6 @@ One service and one browser; the stories of a test follow each other on one page
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,6 @@ NASTY_BOT = "<img src=x onerror=\"window.hacked=1\"> & 'бот'"
 NASTY_GROUP = '<b>Полночь</b> <script>window.hacked=2</script> "кавычки"'
 ARABIC = "مجموعة العملاء"
 LONG = "Проект " + "оченьдлинноеназвание" * 6
-CALM_MS = 250
-
-
-def take_picture(visitor: WidgetVisitor, name: str) -> None:
-    """The whole page as it is, for the documentation, where pictures are asked for."""
-    folder = os.environ.get("DEALGRAM_SCREENSHOTS")
-    if not folder:
-        return
-    page = visitor.page
-    size = page.viewport_size
-    height = page.evaluate("() => document.querySelector('.work-area').scrollHeight + 65")
-    page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
-    page.wait_for_timeout(CALM_MS)
-    page.screenshot(path=str(Path(folder) / f"widget-page-{name}.png"))
-    page.set_viewport_size(size)
 
 
 def row(visitor: WidgetVisitor, bot_id: int) -> Any:
@@ -138,7 +122,6 @@ def follows_a_link_and_keeps_the_place(play: WidgetPlay, visitor: WidgetVisitor)
     expect(row(visitor, world.sales_bot.id)).to_contain_text("связано 1")
     expect(button).to_be_focused()
     assert page.evaluate("() => document.querySelector('.dgm-bot').marked"), "the row was not drawn anew"
-    take_picture(visitor, "light")
 
 
 def takes_a_deal_off(play: WidgetPlay, visitor: WidgetVisitor) -> None:
@@ -171,16 +154,20 @@ def finds_bots_and_groups(play: WidgetPlay, visitor: WidgetVisitor, nasty: int) 
     toggle(visitor, world.sales_bot.id).click()
     expect(toggle(visitor, world.sales_bot.id)).to_have_attribute("aria-expanded", "false")
     search.fill("<script>")
+    search.press("Enter")
     expect(page.locator("[data-dgm-group] mark")).to_have_text("<script>")
     search.fill("@nasty")
+    search.press("Enter")
     expect(row(visitor, nasty).locator("mark")).to_have_text("nasty")
     search.fill("такого нет")
+    search.press("Enter")
     expect(page.get_by_role("heading", name="Ничего не найдено")).to_be_visible()
     page.get_by_role("button", name="Очистить поиск").first.click()
     expect(search).to_have_value("")
     expect(search).to_be_focused()
     expect(page.locator("[data-dgm-bot]")).to_have_count(3)
     search.fill("сервис")
+    search.press("Enter")
     expect(page.locator("[data-dgm-bot]")).to_have_count(1)
     search.press("Escape")
     expect(page.locator("[data-dgm-bot]")).to_have_count(3)
@@ -190,6 +177,7 @@ def keeps_the_search_behind_a_dialog(visitor: WidgetVisitor) -> None:
     page = visitor.page
     search = page.get_by_role("textbox", name="Поиск по ботам и группам")
     search.fill("север")
+    search.press("Enter")
     expect(page.locator("[data-dgm-bot]")).to_have_count(2)
     dialog = Dialog(visitor)
     page.get_by_role("button", name="Сотрудники").click()

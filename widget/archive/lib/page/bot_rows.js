@@ -8,6 +8,8 @@ define(['./state.js', './highlight.js', './words.js'], function (State, highligh
     replace_token: 'page.bot.replace_token',
     choose_pipeline: 'page.bot.choose_pipeline'
   };
+  /* What holds up the whole account stands above the table once, not under each bot. */
+  const OF_ACCOUNT = ['lapsed', 'reauthorise', 'amocrm_trouble'];
   const DEAL_STATES = {
     won: { text: 'page.deal.won', level: 'ok' },
     lost: { text: 'page.deal.lost', level: 'neutral' },
@@ -135,7 +137,9 @@ define(['./state.js', './highlight.js', './words.js'], function (State, highligh
       pipeline: pipelineOf(bot, t),
       groups: groupsOf(bot, t),
       status: bot.status,
-      details: bot.status.details.map(function (detail) {
+      details: bot.status.details.filter(function (detail) {
+        return OF_ACCOUNT.indexOf(detail.code) < 0;
+      }).map(function (detail) {
         return detailOf(detail, bot, state, t, isAdmin);
       }),
       note: state.notes[bot.id] || null,

@@ -12,7 +12,7 @@ define(['../config.js', './words.js'], function (config, words) {
   function paymentOf(answer, t) {
     const paid = answer.subscription;
     const until = words.day(paid.until, t.locale, answer.account.time_zone);
-    const pay = config.payUrl ? [{ text: t('page.payment.pay'), href: config.payUrl }] : [];
+    const pay = config.payUrl ? [{ text: t('page.payment.pay'), href: config.payUrl, isMain: true }] : [];
     const isEnding = paid.is_ending || paid.days_left <= WARN_DAYS;
     const banner = { key: 'payment', links: pay };
 
@@ -38,8 +38,8 @@ define(['../config.js', './words.js'], function (config, words) {
       : { level: 'info', isQuiet: true, title: title });
   }
 
-  function authoriseLink(url, t) {
-    return url ? [{ text: t('page.setup.authorise'), href: url }] : [];
+  function authoriseLink(url, isMain, t) {
+    return url ? [{ text: t('page.setup.authorise'), href: url, isMain: isMain }] : [];
   }
 
   function setupOf(answer, t, busy, isAdmin) {
@@ -51,6 +51,7 @@ define(['../config.js', './words.js'], function (config, words) {
       return step.state !== 'done';
     })[0];
     const details = { action: 'setup-steps', text: t('page.setup.details') };
+    const retry = { action: 'retry-setup', text: t('page.retry'), isMain: true };
 
     if (setup.state === 'running') {
       return {
@@ -76,9 +77,8 @@ define(['../config.js', './words.js'], function (config, words) {
       steps: broken.map(function (step) {
         return { title: step.title, text: step.detail || '' };
       }),
-      links: isAdmin ? authoriseLink(setup.authorise_url, t) : [],
-      actions: (isAdmin ? [{ action: 'retry-setup', text: t('page.retry'), isBusy: Boolean(busy.setup) }] : [])
-        .concat(details)
+      actions: (isAdmin ? [Object.assign({ isBusy: Boolean(busy.setup) }, retry)] : []).concat(details),
+      links: isAdmin ? authoriseLink(setup.authorise_url, false, t) : []
     };
   }
 
@@ -97,7 +97,7 @@ define(['../config.js', './words.js'], function (config, words) {
       hasContacts: true,
       title: needsAccess ? t('page.setup.no_access') : t('page.account_trouble'),
       text: account.trouble ? account.trouble.text : account.status_text,
-      links: isAdmin ? authoriseLink(answer.setup.authorise_url, t) : []
+      links: isAdmin ? authoriseLink(answer.setup.authorise_url, true, t) : []
     };
   }
 
