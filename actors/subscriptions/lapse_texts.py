@@ -14,7 +14,8 @@ REASON_LAPSED = (
 MENU_PAUSED = "Подключение к amoCRM приостановлено: срок действия истёк. Продлить доступ может администратор amoCRM."
 """To an administrator of a group."""
 LINKING_PAUSED = "Связать группу со сделкой сейчас нельзя: подключение к amoCRM приостановлено, срок действия истёк."
-SETTINGS_PATH = "Настройки → Интеграции → dealgram"
+SETTINGS_PATH = "Настройки → Telegram: боты и группы"
+"""Where the settings page stands in amoCRM: `advanced.title` of the widget's texts."""
 
 
 def ending_task(until: dt.datetime, now: dt.datetime, where: dt.tzinfo, *, is_trial: bool, kept_days: int) -> str:

@@ -173,7 +173,7 @@ async def test_time_runs_out_without_any_event_and_administrators_are_told_once_
 
     def told(words: str) -> list[int]:
         found = [task for task in world.account.tasks.values() if words in task.text]
-        assert all("Настройки → Интеграции → dealgram" in task.text for task in found)
+        assert all("Настройки → Telegram: боты и группы" in task.text for task in found)
         return sorted(task.responsible_user_id for task in found)
 
     async def look(words: str, count: int) -> None:
