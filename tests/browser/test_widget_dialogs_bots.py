@@ -173,6 +173,7 @@ def is_here_already(play: WidgetPlay, dialog: Dialog) -> None:
         expect(dialog.button("Проверить ещё раз")).to_be_focused()
         assert sent == []
     dialog.page.keyboard.press("Escape")
+    dialog.page.keyboard.press("Escape")  # in a hurry: it is asked once
     dialog.shows("Изменения не сохранены.")
     expect(dialog.button("Вернуться")).to_be_focused()
     dialog.button("Вернуться").click()

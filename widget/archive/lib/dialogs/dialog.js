@@ -254,6 +254,9 @@ define([
     }
     const before = document.activeElement;
     this.when(this.ctx.view.render('dialogs/unsaved', { uid: this.uid })).then(function (html) {
+      if (dialog.$body.find('.dgm-dialog__unsaved').length) {
+        return; // Escape was pressed twice, faster than the question could be drawn
+      }
       const $inner = dialog.$body.find('.dgm-dialog__inner').addClass('dgm-dialog__inner_asking');
       $inner.find('.modal-body__actions').first().before(html);
       const $bar = $inner.find('.dgm-dialog__unsaved');
