@@ -23,7 +23,7 @@ from dialog_play import Dialog
 from modal_play import DISABLED, opened, types_over
 from playwright import sync_api
 from pydantic import SecretStr
-from widget_play import MARKETPLACE, WidgetPlay, WidgetVisitor, open_widget_play, visit_widget
+from widget_play import ADVANCED, MARKETPLACE, WidgetPlay, WidgetVisitor, open_widget_play, visit_widget
 
 from dealgram.actors.registry import announce
 from dealgram.actors.subscriptions import lapse_texts
@@ -200,6 +200,8 @@ async def test_an_account_from_installing_to_disabling(tmp_path: Path, in_browse
             adds_a_bot(life, visitor)
             links_a_group(life, visitor)
             talks(life)
+            if PICTURES:
+                shows_the_dialogs(life, visitor)
             does_not_pay_in_time(life, visitor)
             pays(life, visitor)
             takes_everything_back(life, visitor)
@@ -227,6 +229,9 @@ def installs(life: Life, visitor: WidgetVisitor) -> None:
     take_picture(visitor, "installed")
     page.get_by_role("link", name="Перейти к ботам и группам").click()
     visitor.settles()
+    page.wait_for_url(f"**{ADVANCED}")
+    if THEME != "light":  # of the shell's pages the address tells it
+        visitor.opens(life.play.shell_url(theme=THEME))
 
 
 def opens_the_settings(life: Life, visitor: WidgetVisitor) -> None:
@@ -272,6 +277,30 @@ def talks(life: Life) -> None:
     life.stands("Добрый день! Когда увидим макет?")
     assert life.status(life.answers("Завтра к обеду")) == "delivered"
     life.message("Завтра к обеду")
+
+
+def shows_the_dialogs(life: Life, visitor: WidgetVisitor) -> None:
+    """For the guide only: the tests of the dialogs hold them."""
+    page, dialog = visitor.page, Dialog(visitor)
+    take_picture(visitor, "trial")
+    for name, opener, caption in (
+        ("account", "account-settings", "Настройки аккаунта"),
+        ("employees", "employees", "Сотрудники в группах"),
+        ("setup", "setup-steps", "Этапы подключения"),
+        ("bot-edit", f"edit-{life.bot.id}", "Настройки бота"),
+    ):
+        dialog.opens_by(opener, caption)
+        expect(dialog.root.locator(".dgm-spinner")).to_have_count(0)
+        take_picture(visitor, name)
+        page.keyboard.press("Escape")
+        dialog.is_gone()
+    page.get_by_role("button", name="Связать группу").first.click()
+    dialog.is_shown("Связать со сделкой")
+    dialog.field("Номер сделки или ссылка на неё").fill(str(life.world.office))
+    take_picture(visitor, "group-link")
+    page.keyboard.press("Escape")
+    dialog.button("Не сохранять").click()
+    dialog.is_gone()
 
 
 def does_not_pay_in_time(life: Life, visitor: WidgetVisitor) -> None:
