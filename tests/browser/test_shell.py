@@ -309,7 +309,13 @@ BROKEN: list[dict[str, tuple[Edit, str]]] = [
             "destroy: a request after destroy: GET /echo",
         ),
     },
-    {"an interval left": (at("page", "setInterval(function () { }, 1000);"), "destroy: left behind: interval")},
+    {
+        "an interval left": (at("page", "setInterval(function () { }, 1000);"), "destroy: left behind: interval"),
+        "a window with templates": (
+            at("page", "new Modal({ preload_templates: ['page'] });"),
+            "modal: preload_templates",
+        ),
+    },
     {"render says nothing": (at("render", "return;"), "callback: render has not returned true")},
     {
         "init says nothing": (at("init", "return;"), "callback: init has not returned true"),

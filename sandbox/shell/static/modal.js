@@ -1,10 +1,11 @@
 /*
  * The module `lib/components/base/modal` (documentation, "system modules"; amoCRM widget §1.4): amoCRM's window, with the
- * documented options and methods. Windows stack; the uppermost hears the keyboard; a change of the page closes them all.
+ * documented options and methods; `preload_templates`, whose form is not documented, is a breach. Windows stack; the
+ * uppermost hears the keyboard; a change of the page closes them all.
  */
 'use strict';
 
-define(['jquery', 'shell/guard', 'shell/templates'], function ($, guard, templates) {
+define(['jquery', 'shell/report', 'shell/guard'], function ($, { report }, guard) {
   const stack = [];
   const SHELL =
     '<div class="modal"><div class="modal-scroller custom-scroll"><div class="modal-body modal-body-loading"></div></div></div>' +
@@ -13,6 +14,7 @@ define(['jquery', 'shell/guard', 'shell/templates'], function ($, guard, templat
   function Modal(options) {
     const self = this;
     const given = { class_name: 'modal-list', focus_element: '.js-modal-accept', container: document.body, ...options };
+    if (given.preload_templates) report('modal', 'preload_templates: it is not documented how a template is named there');
     this.options = given;
     this.isGone = false;
     guard.own(() => {
@@ -28,14 +30,8 @@ define(['jquery', 'shell/guard', 'shell/templates'], function ($, guard, templat
     stack.push(this);
     this.$before = $(document.activeElement);
     this.bind();
-    const begin = () => {
-      if (this.isGone) return;
-      if (given.init) given.init.call(this, this.$modal_body);
-      this.focus();
-    };
-    const wanted = given.preload_templates || [];
-    if (wanted.length) $.when(...wanted.map((one) => templates.render({ ...one, promised: true }))).then(begin);
-    else begin();
+    if (given.init) given.init.call(this, this.$modal_body);
+    if (!this.isGone) this.focus();
   }
 
   Modal.prototype.bind = function () {
