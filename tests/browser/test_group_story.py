@@ -28,6 +28,9 @@ def story(browser: Any, play: Play) -> list[str]:
     for deal, name in ((play.world.cafe, "Сайт для кофейни"), (play.world.office, "Вывеска и навигация")):
         visitor.becomes("Анна")
         visitor.links_group(group, deal)
+        if deal == play.world.cafe:
+            visitor.page.mouse.move(0, 0)
+            take_picture(visitor.see("pane-telegram"), "guide-telegram.png")
         visitor.opens_deal(name)
         visitor.waits_for("feed-item", "связана с этой сделкой")
 
@@ -47,6 +50,7 @@ def story(browser: Any, play: Play) -> list[str]:
     visitor.page.locator('[data-testid="feed-item"][data-status="delivered"]').last.wait_for()
     visitor.page.locator('[data-testid="actor"][data-state="running"]').first.wait_for()
     take_picture(visitor.page, "sandbox.png")
+    take_picture(visitor.see("pane-amocrm"), "guide-card.png")
     visitor.opens_deal("Вывеска и навигация")
     visitor.waits_for("feed-item", "Макет покажем завтра к обеду")
 
