@@ -39,9 +39,8 @@ def mount(services: WidgetApi, *, trusted_proxies: int = 0) -> MountedApi:
     api = Api(services, trusted_proxies=trusted_proxies)
     account.routes(api, services.account)
     employees.routes(api, services.account)
-    if services.bots is not None:
-        bots.routes(api, services.bots)
-        groups.routes(api, services.bots)
+    bots.routes(api, services.bots)
+    groups.routes(api, services.bots)
     blueprint = api.blueprint()
     api.describe(blueprint, as_json(document(api.routes)))
     return MountedApi(api, blueprint)

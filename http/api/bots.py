@@ -29,6 +29,7 @@ CONNECTION_CODES = (
     "connected_elsewhere",
     "being_connected",
     "foreign_webhook",
+    "telegram_unavailable",
     "pipeline_unknown",
     "pipeline_archived",
     "source_limit",
@@ -120,7 +121,7 @@ def routes(api: Api, port: BotsPort) -> None:
         )
         return BotAnswer(bot=bot)
 
-    @api.patch("/bots/{bot_id}", codes=("other_bot", *CONNECTION_CODES))
+    @api.patch("/bots/{bot_id}", codes=("not_connected", "other_bot", *CONNECTION_CODES))
     async def change_bot(caller: Caller, bot_id: int, body: BotChange) -> BotAnswer:
         """Change a bot's pipeline, its settings, or its token."""
         if not msgspec.to_builtins(body):
@@ -134,19 +135,21 @@ def routes(api: Api, port: BotsPort) -> None:
         )
         return BotAnswer(bot=bot)
 
-    @api.delete("/bots/{bot_id}")
+    @api.delete("/bots/{bot_id}", codes=("not_connected",))
     async def disconnect_bot(caller: Caller, bot_id: int) -> BotRemovedAnswer | None:
         """Disconnect a bot: the links of its groups end, what was written stays in amoCRM. 204 for one that is
         disconnected already."""
         removal = await port.remove(caller.account_id, bot_id)
         return None if removal is None else BotRemovedAnswer(is_clean=removal.is_clean, groups=removal.groups)
 
-    @api.post("/bots/{bot_id}/check", codes=("telegram_unavailable",))
+    @api.post("/bots/{bot_id}/check", codes=("not_connected", *CONNECTION_CODES))
     async def check_bot(caller: Caller, bot_id: int, body: Change) -> BotAnswer:
         """Look at a bot now and mend what can be mended."""
         return BotAnswer(bot=await port.look_again(caller.account_id, bot_id))
 
-    @api.post("/bots/{bot_id}/take-back", codes=("token_refused", "telegram_refused"))
+    @api.post(
+        "/bots/{bot_id}/take-back", codes=("not_connected", "telegram_unavailable", "token_refused", "telegram_refused")
+    )
     async def take_bot_back(caller: Caller, bot_id: int, body: Change) -> BotAnswer:
         """Take a bot's messages back from another service that has set its own webhook."""
         return BotAnswer(bot=await port.take_back(caller.account_id, bot_id))

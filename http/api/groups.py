@@ -52,7 +52,7 @@ def routes(api: Api, port: GroupsPort) -> None:
         """The groups of all bots, the newest first."""
         return _answer(await port.groups(caller.account_id, None, query.q, limit=query.limit, offset=query.offset))
 
-    @api.get("/bots/{bot_id}/groups", without_access=True)
+    @api.get("/bots/{bot_id}/groups", without_access=True, codes=("not_connected",))
     async def list_groups_of_bot(caller: Caller, bot_id: int, query: GroupsQuery) -> GroupsAnswer:
         """The groups of one bot, the newest first."""
         return _answer(await port.groups(caller.account_id, bot_id, query.q, limit=query.limit, offset=query.offset))
@@ -60,7 +60,15 @@ def routes(api: Api, port: GroupsPort) -> None:
     @api.post(
         "/groups/{group_id}/deals",
         status=201,
-        codes=("lapsed", "deal_not_found", "deal_deleted", "linked_by_other_bot", "no_room", "bot_away"),
+        codes=(
+            "lapsed",
+            "deal_not_found",
+            "deal_deleted",
+            "linked_by_other_bot",
+            "no_room",
+            "bot_away",
+            "link_refused",
+        ),
     )
     async def link_deal(caller: Caller, group_id: int, body: DealToLink) -> GroupAnswer | Accepted:
         """Link a group to a deal. 202: amoCRM is slow; the link will be made by itself."""

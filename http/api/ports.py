@@ -82,11 +82,10 @@ class WidgetApi:
 
     gatekeeper: Gatekeeper
     account: AccountPort
+    bots: DeskPort
     verifier: Verifier | None
     """The integration's; None where none is configured: nobody is let in."""
     hosts: AmoHosts
     now: Callable[[], dt.datetime]
     one_time: bool = True
     """Tokens are good for one call (`DEALGRAM_API_TOKEN_USES`)."""
-    bots: DeskPort | None = None
-    """Without it there are no routes of bots and groups."""

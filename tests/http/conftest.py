@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 import jwt
@@ -54,6 +56,8 @@ from dealgram.http.seals import Seals
 from dealgram.http.server import serve
 from dealgram.persistence import SecretBox, WriterStatistics, generate_key
 from dealgram.runtime import ActorSnapshot, ActorState, Address, Counters, LaneCounts, LoopLag, SystemSnapshot
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `fake_bot_desk`: test folders are no packages
 
 CLIENT_SECRET = "client-secret"
 CHANNEL_SECRET = "0123456789abcdef0123456789abcdef01234567"
@@ -497,6 +501,8 @@ class FakeAccountDesk:
 @pytest.fixture
 def widget_api() -> WidgetApi:
     """The API's ports, faked: the account 1 at ORIGIN with an administrator, and the account 2 elsewhere."""
+    from fake_bot_desk import FakeBotDesk  # its folder is on the path from here on
+
     hosts = AmoHosts(("amocrm.ru",))
     return WidgetApi(
         gatekeeper=FakeGatekeeper(
@@ -507,6 +513,7 @@ def widget_api() -> WidgetApi:
             admins={(ACCOUNT_ID, ADMIN_ID), (2, 21)},
         ),
         account=FakeAccountDesk(),
+        bots=FakeBotDesk(),
         verifier=Verifier(
             client_id="the-client-id",
             secret=CLIENT_SECRET * 3,

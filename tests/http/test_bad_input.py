@@ -196,8 +196,7 @@ class Answer:
 
 @pytest.fixture
 async def world(serve_world, services, widget_api):
-    api = replace(widget_api, bots=object())  # nobody gets as far as it
-    services = replace(services, media=NoMedia(), ops_token="the-operators-token", widget_api=api, **SELLERS)
+    services = replace(services, media=NoMedia(), ops_token="the-operators-token", widget_api=widget_api, **SELLERS)
     return await serve_world(services)
 
 
@@ -301,6 +300,7 @@ async def _nothing_is_changed_and_nothing_is_told(caplog, world, widget_api):
     yield
     check_unchanged(world)
     assert widget_api.account.changes == []
+    assert widget_api.bots.changes == []
     assert widget_api.gatekeeper.tokens == set()
     logged = "\n".join(
         f"{record.levelname} {record.name} {record.getMessage()} {record.exc_text or ''}" for record in caplog.records
@@ -319,7 +319,7 @@ async def _nothing_is_changed_and_nothing_is_told(caplog, world, widget_api):
 
 async def test_every_route_has_its_row(services, widget_api):
     await trio.lowlevel.checkpoint()
-    app = create_app(replace(services, media=NoMedia(), widget_api=replace(widget_api, bots=object()), **SELLERS))
+    app = create_app(replace(services, media=NoMedia(), widget_api=widget_api, **SELLERS))
     found: dict[str, frozenset[str]] = {}
     for rule in app.url_map.iter_rules():
         found[rule.rule] = found.get(rule.rule, frozenset()) | frozenset(rule.methods or ())

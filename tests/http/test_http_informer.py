@@ -75,6 +75,7 @@ async def informer(serve_world, services, registrations):
     api = WidgetApi(
         gatekeeper=FakeKeeper(),
         account=None,
+        bots=None,
         verifier=Verifier(
             client_id=CLIENT,
             secret=SECRET,
