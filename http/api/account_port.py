@@ -58,6 +58,8 @@ class SubscriptionView(Answer, frozen=True, kw_only=True):
     text: str
     kept_days: int
     """For so many days messages of a lapsed account are kept."""
+    dropped: int
+    """So many people's messages were kept for too long in the present lapse, or lately in one that is over."""
 
 
 class StepView(Answer, frozen=True, kw_only=True):

@@ -145,6 +145,7 @@ class WidgetAdapter:
             is_ending=paid.is_ending(now),
             text=subscription_line(paid, now, zone_of(self._services, info.account_id)),
             kept_days=KEPT_DAYS,
+            dropped=paid.dropped_lately(now),
         )
 
     # Setup

@@ -42,7 +42,11 @@ BILLING = "the-token-of-the-billing"
 BOT = "Студия «Маяк»"
 GROUP = "«Полдень» — сайт"
 SHELL = ShellSwitches(second_widget=not PICTURES)  # whose styles belong into no guide
-WAITING = "SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = 'amo.message'"
+WAITING = (
+    "SELECT count(*) FROM outbox WHERE state = 'pending' AND kind = 'amo.message'"
+    " AND created_at > now() - interval '1 day'"
+)
+AGE = "UPDATE outbox SET created_at = created_at - interval '15 days' WHERE state = 'pending'"
 
 
 class Life:
@@ -156,15 +160,23 @@ class Life:
 
         self.play.await_on_trio(end)
 
+    async def _is_kept(self) -> None:
+        with trio.fail_after(PATIENCE_S):
+            while not await self.play.service.services.db.fetchval(WAITING):  # noqa: ASYNC110
+                await trio.sleep(0.02)  # the database has no event for it
+
     def waits(self) -> None:
         """Wait until something is kept for the account."""
+        self.play.await_on_trio(self._is_kept)
 
-        async def look() -> None:
-            with trio.fail_after(PATIENCE_S):
-                while not await self.play.service.services.db.fetchval(WAITING):  # noqa: ASYNC110
-                    await trio.sleep(0.02)  # the database has no event for it
+    def waits_for_two_weeks(self) -> None:
+        """What is kept becomes too old to be imported."""
 
-        self.play.await_on_trio(look)
+        async def wait() -> None:
+            await self._is_kept()
+            await self.play.service.services.db.execute(AGE)
+
+        self.play.await_on_trio(wait)
 
     def is_paid(self) -> dict[str, Any]:
         """The seller's billing has the money."""
@@ -310,6 +322,8 @@ def does_not_pay_in_time(life: Life, visitor: WidgetVisitor) -> None:
     expect(banner.get_by_role("link", name="Оплатить")).to_be_visible()
     take_picture(visitor, "lapsed")
     assert life.status(life.answers("Макет готов")) == lapse_texts.REASON_LAPSED
+    life.writes(life.world.igor, "Так и не дождались")
+    life.waits_for_two_weeks()
     life.writes(life.world.igor, "Ждём макет")
     life.waits()
     assert "Ждём макет" not in life.play.on_trio(life.card)
@@ -321,6 +335,8 @@ def pays(life: Life, visitor: WidgetVisitor) -> None:
     assert life.stands("Ждём макет").silent, "what was kept wakes nobody"
     expect(visitor.page.locator('[data-dgm-notice="payment"]')).to_have_count(0)
     expect(visitor.page.get_by_text(re.compile("Оплачено до"))).to_be_visible()
+    expect(visitor.page.locator('[data-dgm-notice="dropped"]')).to_contain_text("Не попало в сделки: 1 сообщение")
+    assert "Так и не дождались" not in life.play.on_trio(life.card)
     assert life.status(life.answers("Теперь точно готов")) == "delivered"
     take_picture(visitor, "groups")
 

@@ -441,7 +441,7 @@ class FakeAccountDesk:
             ),
             user=UserView(id=user_id, name="Ольга", is_admin=True),
             subscription=SubscriptionView(
-                state="trial", until=NOW, days_left=14, is_ending=False, text="Пробный период.", kept_days=14
+                state="trial", until=NOW, days_left=14, is_ending=False, text="Пробный период.", kept_days=14, dropped=0
             ),
             setup=self._setup(),
             settings=self.settings,

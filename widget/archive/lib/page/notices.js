@@ -38,6 +38,18 @@ define(['../config.js', './words.js'], function (config, words) {
       : { level: 'info', isQuiet: true, title: title });
   }
 
+  /* What nobody paid for in time. It stays in Telegram, so people are told where to look. */
+  function droppedOf(answer, t) {
+    const paid = answer.subscription;
+
+    return paid.dropped ? {
+      key: 'dropped',
+      level: 'warning',
+      title: t.plural('page.payment.dropped', paid.dropped),
+      text: t('page.payment.dropped_text', { kept: t.plural('page.days', paid.kept_days) })
+    } : null;
+  }
+
   function authoriseLink(url, isMain, t) {
     return url ? [{ text: t('page.setup.authorise'), href: url, isMain: isMain }] : [];
   }
@@ -133,7 +145,7 @@ define(['../config.js', './words.js'], function (config, words) {
       if (answer.setup.state !== 'done' && answer.account.status !== 'reauthorise') {
         found.push(setupOf(answer, t, state.busy, isAdmin));
       }
-      found.push(paymentOf(answer, t));
+      found.push(paymentOf(answer, t), droppedOf(answer, t));
       if (!isAdmin) {
         found.push({ key: 'rights', level: 'neutral', title: t('page.read_only'), text: t('page.read_only_text') });
       }
