@@ -57,6 +57,12 @@ class BotList:
         (view,) = await self._views(account_id, [await self.row(account_id, bot_id)])
         return view
 
+    async def attention(self, account_id: int) -> int:
+        """How many of the bots need to be seen to: those that `bots` shows as anything but well."""
+        rows = await self.rows(account_id)
+        pipelines = await self._pipelines.soon(account_id) if rows else None
+        return sum(self.status(row, pipelines).level != "ok" for row in rows)
+
     async def row(self, account_id: int, bot_id: int) -> Bot:
         """The row of a bot that is connected to the account, or is being connected.
 

@@ -81,7 +81,7 @@ class SetupView(Answer, frozen=True, kw_only=True):
 
 
 class CountsView(Answer, frozen=True, kw_only=True):
-    """How much there is. `attention`: bots that need to be seen to."""
+    """How much there is. `attention`: bots whose level is not `ok`."""
 
     bots: int
     groups: int

@@ -68,6 +68,7 @@ def routes(api: Api, port: GroupsPort) -> None:
             "no_room",
             "bot_away",
             "link_refused",
+            "link_failed",
         ),
     )
     async def link_deal(caller: Caller, group_id: int, body: DealToLink) -> GroupAnswer | Accepted:

@@ -17,6 +17,7 @@ from dealgram.actors.accounts.subscription_line import subscription_line
 from dealgram.actors.accounts.user_rights import UserBook, administers
 from dealgram.actors.bots.bot_sources import DOCUMENTED_SOURCES
 from dealgram.actors.choices import AccountSettings
+from dealgram.actors.desk.bot_list import BotList
 from dealgram.actors.desk.pipelines import PipelineBook
 from dealgram.actors.local_time import zone_of
 from dealgram.actors.registry import AccountInfo, announce
@@ -64,6 +65,7 @@ class WidgetAdapter:
         self._services = services
         self._amo_users = amo_users
         self._pipelines = pipelines
+        self._bots = BotList(services, pipelines)
         self._authorise_url = authorise_url
         self.watch = PageWatch(self.version)
 
@@ -86,7 +88,7 @@ class WidgetAdapter:
                 bots=counts.bots,
                 groups=counts.groups,
                 linked_groups=counts.linked_groups,
-                attention=counts.troubled_bots,
+                attention=await self._bots.attention(account_id),
             ),
             limits=LimitsView(bots=DOCUMENTED_SOURCES),
             version=version,

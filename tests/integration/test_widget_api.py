@@ -6,7 +6,8 @@ import re
 
 import trio
 
-from dealgram.persistence import setup_steps
+from dealgram.persistence import Database, Group, page_state, setup_steps
+from dealgram.persistence.records import upsert
 
 
 async def test_an_administrator_sees_the_account_and_changes_it(stage, widget_calls):
@@ -159,6 +160,41 @@ async def test_waiting_pages_hear_of_changes_of_their_account(stage, widget_call
             await trio.testing.wait_all_tasks_blocked(0.05)
             stage.service.request_stop()
     assert heard[-1] == {"version": version, "changed": False}
+
+
+async def test_waiting_pages_hear_of_every_table_that_is_read_for_them(stage, monkeypatch):
+    """A table that a page begins to show, and that its digest does not know, would be seen at the next change only."""
+    desk, account_id, reader = stage.service.desk, stage.account.account_id, trio.lowlevel.current_task()
+    bot = stage.world.service_bot
+    await desk.account.add_employee(account_id, "700", stage.world.dmitry.id)
+    await upsert(
+        stage.service.services.db, Group(group_id=99, account_id=account_id, bot_id=bot.id, chat_id=-7, title="x")
+    )
+    read: set[str] = set()
+
+    def recording(method):
+        async def record(self, sql, *args):
+            if trio.lowlevel.current_task() is reader:
+                read.update(re.findall(r"(?:FROM|JOIN) ([a-z_]+)", sql))
+            return await method(self, sql, *args)
+
+        return record
+
+    for name in ("fetch", "fetchrow", "fetchval"):
+        monkeypatch.setattr(Database, name, recording(getattr(Database, name)))
+    # The version itself is no reading of the page's: its statement names every table of the digest.
+    monkeypatch.setattr(page_state, "digest", lambda *_: stage.service.services.db.fetchval("SELECT ''"))
+    assert (await desk.account.overview(account_id, stage.world.olga.id)).counts.bots
+    for query in (None, "x"):
+        await desk.bots.bots(account_id, query)
+        await desk.bots.groups(account_id, bot.id, query, limit=10, offset=0)
+        await desk.bots.groups(account_id, None, query, limit=10, offset=0)
+    assert await desk.account.employees(account_id)
+    await desk.account.users(account_id)
+    assert {"bots", "groups", "links", "topics", "setup_steps", "employees", "participants"} <= read
+    assert read <= page_state.TABLES, "in the digest of persistence/page_state.py"
+    monkeypatch.undo()
+    stage.assert_clean()
 
 
 async def test_the_setup_is_retried(stage, widget_calls):

@@ -198,6 +198,10 @@ async def test_the_list_asks_telegram_nothing_is_searched_and_shows_pipelines_as
         await book.of(stage.account.account_id, fresh=True)
         return await shown(call, bot)
 
+    async def attention() -> int:
+        return (await call.get("/account"))["counts"]["attention"]
+
+    assert await attention() == 0
     world.service.is_archive = True
     now = await seen()
     assert now["pipeline"] == {"id": world.service.id, "name": "Сервис", "state": "archived"}
@@ -211,6 +215,7 @@ async def test_the_list_asks_telegram_nothing_is_searched_and_shows_pipelines_as
     del world.account.pipelines[world.service.id]
     now = await seen()
     assert (now["pipeline"]["name"], now["pipeline"]["state"]) == (None, "deleted")
+    assert await attention() == 1, "as many as the list shows with something else than «Подключён»"
     answer = await call("PATCH", f"/bots/{bot.id}", {"pipeline_id": world.sales.id})
     assert answer.status_code == 200, answer.text
     assert answer.json()["bot"]["status"] == {"level": "ok", "title": "Подключён", "details": []}

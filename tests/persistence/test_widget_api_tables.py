@@ -21,9 +21,11 @@ from dealgram.persistence import (
     participants,
     records,
     retention,
+    subscriptions,
     token_uses,
 )
 from dealgram.persistence.api_requests import Claim, Kept
+from dealgram.persistence.records import Topic, User
 
 NOW = dt.datetime.now(dt.UTC)
 ID = "6f0c5c1e-8d0e-4b52-9a35-0b7c6f7a0001"
@@ -93,16 +95,17 @@ async def test_a_request_that_came_to_nothing_or_whose_process_died_can_be_tried
 
 
 async def test_used_tokens_and_answers_are_kept_for_their_time_and_no_longer(db):
-    await token_uses.use(db, 1, "old", NOW - dt.timedelta(minutes=11))
-    await token_uses.use(db, 1, "late", NOW - dt.timedelta(minutes=9))
-    await token_uses.use(db, 1, "good", NOW + dt.timedelta(minutes=30))
+    now = dt.datetime.now(dt.UTC)  # the database compares with its own clock, whenever the test's turn comes
+    await token_uses.use(db, 1, "old", now - dt.timedelta(minutes=11))
+    await token_uses.use(db, 1, "late", now - dt.timedelta(minutes=9))
+    await token_uses.use(db, 1, "good", now + dt.timedelta(minutes=30))
     await api_requests.begin(db, 1, ID, b"digest")
     purged = await retention.purge(db)
     assert (purged.token_uses, purged.api_requests) == (1, 0)
     await db.execute("UPDATE api_requests SET claimed_at = now() - interval '25 hours'")
     purged = await retention.purge(db)
     assert (purged.token_uses, purged.api_requests) == (0, 1)
-    assert not await token_uses.use(db, 1, "good", NOW)
+    assert not await token_uses.use(db, 1, "good", now)
 
 
 ACCOUNT = Account(account_id=1, host="https://a.amocrm.ru", subdomain="a")
@@ -114,14 +117,23 @@ CHANGES = {
     "a group's title": "UPDATE groups SET title = 'Новое название'",
     "a group left": "UPDATE groups SET status = 'left'",
     "a deal's name": "UPDATE links SET deal_name = 'Новая сделка'",
-    "an unlinked deal": "UPDATE links SET status = 'unlinked'",
     "a step": "UPDATE setup_steps SET state = 'failed'",
+    "a user's name": "UPDATE users SET name = 'Новая фамилия'",
+    "a payment": "UPDATE subscriptions SET paid_until = now()",
+    "a topic's name": "UPDATE topics SET name = 'Новая тема' WHERE thread_id = 3",
+    "an employee's name in a group": "UPDATE participants SET name = 'Новое имя' WHERE user_id = 7",
+    "an employee's name in private": "UPDATE persons SET username = 'new_name' WHERE user_id = 7",
+    "an unlinked deal": "UPDATE links SET status = 'unlinked'",
     "an employee": "DELETE FROM employees",
 }
 IRRELEVANT = {
     "tokens": "UPDATE accounts SET access_token = 'x', token_expires_at = now(), updated_at = now()",
     "a look": "UPDATE bots SET checked_at = now(), updated_at = now()",
     "a dialog": "UPDATE groups SET dialog = '{}', updated_at = now()",
+    "another topic": "UPDATE topics SET name = 'x' WHERE thread_id = 4; UPDATE topics SET updated_at = now()",
+    "a client's name": "UPDATE participants SET name = 'x' WHERE user_id = 70; UPDATE persons SET name = 'x'"
+    " WHERE user_id = 70",
+    "a message": "UPDATE participants SET seen_at = now(); UPDATE persons SET seen_at = now()",
 }
 
 
@@ -134,11 +146,16 @@ async def filled(db):
         Group(group_id=4, account_id=1, bot_id=3, chat_id=-7, title="Группа"),
         Group(group_id=5, account_id=1, bot_id=3, chat_id=-8, title="Ещё группа"),
         Group(group_id=6, account_id=1, bot_id=3, chat_id=-9, title="Оставленная", status="left"),
-        Link(account_id=1, group_id=4, deal_id=9),
+        Link(account_id=1, group_id=4, deal_id=9, thread_id=3),
         Link(account_id=1, group_id=6, deal_id=9),
         SetupStep(account_id=1, step="users"),
         Employee(account_id=1, user_id=7, amo_user_id=8),
+        User(account_id=1, user_id=8, name="Ольга"),
+        *(Topic(account_id=1, group_id=4, thread_id=each, name="Тема") for each in (3, 4)),
+        *(Participant(account_id=1, group_id=4, user_id=each, name="Имя") for each in (7, 70)),
+        *(Person(account_id=1, bot_id=3, user_id=each, name="Имя") for each in (7, 70)),
     )
+    await subscriptions.begin_trial(db, 1, NOW, by="connection")
     return db
 
 
@@ -149,6 +166,8 @@ async def test_the_digest_follows_everything_that_the_page_shows_and_nothing_els
         found = await page_state.digest(filled, 1)
         assert found not in seen, what
         seen.add(found)
+    await records.upsert(filled, Employee(account_id=1, user_id=7, amo_user_id=8))
+    await filled.execute("UPDATE links SET status = 'linked'")
     last = await page_state.digest(filled, 1)
     for what, sql in IRRELEVANT.items():
         await filled.execute(sql)
@@ -157,11 +176,17 @@ async def test_the_digest_follows_everything_that_the_page_shows_and_nothing_els
     assert await page_state.digest(filled, 1) == last, "another account's doings are its own"
 
 
+def test_every_table_of_the_digest_has_its_change():
+    assert {sql.removeprefix("UPDATE ").removeprefix("DELETE FROM ").split()[0] for sql in CHANGES.values()} == (
+        page_state.TABLES
+    )
+
+
 async def test_counts_are_of_what_is_connected(filled):
     await records.upsert(filled, bot(bot_id=11, status="removed"), bot(bot_id=12, status="revoked"))
     counts = await page_state.counts(filled, 1)
     # A group that the bot has left counts while a deal is linked to it: the page lists it as a problem.
-    assert (counts.bots, counts.groups, counts.linked_groups, counts.troubled_bots) == (2, 3, 2, 1)
+    assert (counts.bots, counts.groups, counts.linked_groups) == (2, 3, 2)
     assert (await page_state.counts(filled, 2)).bots == 0
 
 
@@ -181,7 +206,7 @@ async def test_people_are_found_by_name_username_and_id_within_the_account(fille
     for text in ("anna_i", "700", "Иванова"):
         assert [one.user_id for one in await participants.search(filled, 1, text, 20)] == [700], text
     assert [one.user_id for one in await participants.search(filled, 1, "%_", 20)] == [701]
-    assert {one.user_id for one in await participants.search(filled, 1, "", 20)} == {700, 701}
+    assert {one.user_id for one in await participants.search(filled, 1, "", 20)} == {7, 70, 700, 701}
     assert len(await participants.search(filled, 1, "", 1)) == 1
     known = await participants.names(filled, 1, [700, 703, 704])
     assert known == {700: ("Анна Иванова", "Anna_I"), 704: ("Лично", None)}
