@@ -294,7 +294,7 @@ def talks(life: Life) -> None:
 def shows_the_dialogs(life: Life, visitor: WidgetVisitor) -> None:
     """For the guide only: the tests of the dialogs hold them."""
     page, dialog = visitor.page, Dialog(visitor)
-    take_picture(visitor, "trial")
+    take_picture(visitor, "groups")
     for name, opener, caption in (
         ("account", "account-settings", "Настройки аккаунта"),
         ("employees", "employees", "Сотрудники в группах"),
@@ -338,7 +338,7 @@ def pays(life: Life, visitor: WidgetVisitor) -> None:
     expect(visitor.page.locator('[data-dgm-notice="dropped"]')).to_contain_text("Не попало в сделки: 1 сообщение")
     assert "Так и не дождались" not in life.play.on_trio(life.card)
     assert life.status(life.answers("Теперь точно готов")) == "delivered"
-    take_picture(visitor, "groups")
+    take_picture(visitor, "paid")
 
 
 def takes_everything_back(life: Life, visitor: WidgetVisitor) -> None:
