@@ -6,21 +6,21 @@ One service and one browser; the account goes from one state to the next while t
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trio
 from dialog_play import Dialog, answering, holding
+from large_account import BOTS, GROUPS_EACH, LargeAccount
 from playwright import sync_api
 from widget_play import WidgetPlay, WidgetVisitor, open_widget_play, visit_widget
 
+from dealgram.actors.services import AccountGone
 from dealgram.persistence import subscriptions
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -29,9 +29,13 @@ expect = sync_api.expect
 ACCOUNT = r"/api/v1/account$"
 CHANGES = r"/api/v1/changes\?"
 AUTHORISE = "https://www.amocrm.ru/oauth?client_id=test"
-BOTS = 50
-GROUPS_EACH = 10
 CALM_MS = 250
+TURNED_ROUND = """() => [...document.querySelectorAll('.dgm-root *, .dgm-dialog *')]
+    .filter((one) => one.tagName !== 'BDI' && /\\u202e/.test([...one.childNodes].filter((node) => node.nodeType === 3)
+    .map((node) => node.data).join('')) && !one.closest('bdi')).map((one) => one.outerHTML)"""
+"""Elements with text in a foreign direction outside of a <bdi>, which keeps it to itself."""
+REVOKED = ("the access token is missing, unknown or revoked", "the refresh token is unknown")
+"""That its access was taken back, the service learns by using it."""
 
 
 def take_picture(visitor: WidgetVisitor, name: str) -> None:
@@ -84,7 +88,7 @@ def looking_away(visitor: WidgetVisitor) -> Iterator[None]:
 
 
 async def test_the_page_of_an_account_from_its_first_bot_to_its_last_day(tmp_path: Path, in_browser: Any) -> None:
-    async with open_widget_play(tmp_path, has_bots=False) as play:
+    async with open_widget_play(tmp_path, has_bots=False, excused=REVOKED) as play:
 
         def story(browser: Any) -> None:
             visitor = visit_widget(browser)
@@ -95,6 +99,7 @@ async def test_the_page_of_an_account_from_its_first_bot_to_its_last_day(tmp_pat
             asks_to_be_connected(visitor, play)
             notices_that_nobody_hears(visitor)
             rests_while_nobody_looks(visitor)
+            is_authorised_anew(play, visitor)
             tells_of_payment(play, visitor)
             tells_of_the_installation(play, visitor)
             visitor.leaves()
@@ -210,6 +215,50 @@ def rests_while_nobody_looks(visitor: WidgetVisitor) -> None:
     assert len(asked) == 1
 
 
+def is_authorised_anew(play: WidgetPlay, visitor: WidgetVisitor) -> None:
+    """amoCRM takes the access back: the page says so by itself, shows what it knows and changes nothing until it is
+    given again, which it notices by itself too."""
+    page, service = visitor.page, play.service
+    account_id, bot_id = play.account.account_id, play.world.service_bot.id
+    play.on_trio(lambda: play.playground.amo.revoke_tokens(play.world.account))
+
+    async def asks_amocrm() -> None:
+        with pytest.raises(AccountGone):
+            await service.desk.pipelines.of(account_id, fresh=True)
+
+    play.await_on_trio(asks_amocrm)
+    asked = notice(visitor, "account")
+    expect(asked).to_contain_text("Нужно разрешить доступ ещё раз")
+    expect(asked).to_contain_text("Сообщения клиентов сохраняются")
+    link = asked.get_by_role("link", name="Разрешить доступ")
+    expect(link).to_have_attribute("href", re.compile(r"/oauth/start$"))
+    expect(link).to_have_attribute("target", "_blank")
+    expect(link).to_have_attribute("referrerpolicy", "no-referrer")
+    expect(notice(visitor, "setup")).to_have_count(0)
+    expect(notice(visitor, "rights")).to_have_count(0)
+    bot = page.locator(f'[data-dgm-bot="{bot_id}"]')
+    expect(bot.locator(".dgm-badge").first).to_have_text("Ждёт доступа к amoCRM")
+    bot.locator('[data-dgm-action="toggle"]').click()
+    expect(bot.locator("[data-dgm-group]")).to_have_count(1)
+    take_picture(visitor, "reauthorise")
+
+    dialog = Dialog(visitor)
+    with visitor.expecting(r"/api/v1/", 409):
+        dialog.opens(re.compile("^Изменить бота"), "Настройки бота")
+        title = dialog.field("Название сделки")
+        title.fill("Из Telegram: {name}")
+        dialog.button("Сохранить").click()
+        expect(dialog.alert).to_contain_text("amoCRM больше не принимает выданный доступ")
+        expect(title).to_have_value("Из Telegram: {name}")
+
+        play.await_on_trio(lambda: play.playground.connect_account(service, play.world.account))
+        expect(asked).to_have_count(0)
+    expect(bot.locator(".dgm-badge").first).to_have_text("Подключён")
+    dialog.button("Сохранить").click()
+    dialog.is_gone()
+    bot.locator('[data-dgm-action="toggle"]').click()
+
+
 def tells_of_payment(play: WidgetPlay, visitor: WidgetVisitor) -> None:
     account_id, page = play.account.account_id, visitor.page
 
@@ -274,72 +323,6 @@ def tells_of_the_installation(play: WidgetPlay, visitor: WidgetVisitor) -> None:
     expect(setup).to_have_count(0)
 
 
-def of(answer: Any, **changes: Any) -> Any:
-    return {**answer, **changes}
-
-
-class LargeAccount:
-    """Answers instead of the service, as for an agency: 50 bots with 10 groups each, named by their numbers."""
-
-    def __init__(self, visitor: WidgetVisitor, account: dict[str, Any], bot: dict[str, Any]) -> None:
-        counts = {"bots": BOTS, "groups": BOTS * GROUPS_EACH, "linked_groups": BOTS, "attention": 0}
-        self.asked: list[str] = []
-        self._account = of(account, counts=counts)
-        totals = {"total": GROUPS_EACH, "linked": 1, "titles": ["Проект 1"]}
-        self._bots = [of(bot, id=number, name=f"Клиент {number}", groups=totals) for number in range(1, BOTS + 1)]
-        self._groups = [self._group(number) for number in range(BOTS * GROUPS_EACH)]
-        visitor.page.route(re.compile("/api/v1/(account|bots|groups)"), self._answer)
-
-    @staticmethod
-    def _group(number: int) -> dict[str, Any]:
-        status = {"level": "ok", "title": "Не связана", "details": []}
-        return {
-            "id": number,
-            "bot_id": number // GROUPS_EACH + 1,
-            "title": f"Проект {number}",
-            "kind": "supergroup",
-            "state": "member",
-            "status": status,
-            "deals": [],
-        }
-
-    def _answer(self, route: Any) -> None:
-        request = route.request
-        split = urlsplit(request.url)
-        path, query = split.path.removeprefix("/api/v1"), parse_qs(split.query)
-        self.asked.append(f"{path}?{split.query}")
-        words = query.get("q", [""])[0].casefold()
-        bot = re.fullmatch(r"/bots/(\d+)/groups", path)
-        if path == "/account":
-            answer: dict[str, Any] = self._account
-        elif path == "/bots":
-            answer = {"bots": self._found(words)}
-        else:
-            found = [
-                one
-                for one in self._groups
-                if words in one["title"].casefold() and (not bot or one["bot_id"] == int(bot[1]))
-            ]
-            start, many = int(query["offset"][0]), int(query["limit"][0])
-            answer = {"groups": found[start : start + many], "total": len(found)}
-        headers = {"Access-Control-Allow-Origin": request.headers["origin"], "Content-Type": "application/json"}
-        route.fulfill(status=200, headers=headers, body=json.dumps(answer))
-
-    def _found(self, words: str) -> list[dict[str, Any]]:
-        if not words:
-            return self._bots
-        counted = [
-            of(
-                bot,
-                groups_found=sum(
-                    one["bot_id"] == bot["id"] and words in one["title"].casefold() for one in self._groups
-                ),
-            )
-            for bot in self._bots
-        ]
-        return [bot for bot in counted if bot["groups_found"] or words in bot["name"].casefold()]
-
-
 async def test_the_page_for_other_people_places_and_sizes(tmp_path: Path, in_browser: Any) -> None:
     async with open_widget_play(tmp_path) as play:
         await links_the_group(play, play.world.cafe, play.world.repair)
@@ -348,6 +331,7 @@ async def test_the_page_for_other_people_places_and_sizes(tmp_path: Path, in_bro
             only_shows_to_who_may_not_change(play, browser)
             fits_into_a_narrow_dark_window(play, browser)
             stays_quick_with_many_bots(play, browser)
+            has_room_for_any_name(play, browser)
 
         await in_browser(story)
 
@@ -372,17 +356,22 @@ def only_shows_to_who_may_not_change(play: WidgetPlay, browser: Any) -> None:
     page.context.close()
 
 
+def wider_than_the_window(page: Any) -> list[str]:
+    return list(
+        page.evaluate(
+            """() => [...document.querySelectorAll('.dgm-root *')]
+                .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.className)"""
+        )
+    )
+
+
 def fits_into_a_narrow_dark_window(play: WidgetPlay, browser: Any) -> None:
     visitor = visit_widget(browser, width=390, height=844)
     page = visitor.page
     visitor.comes_from_elsewhere(play.shell_url(theme="dark"))
     page.locator(f'[data-dgm-bot="{play.world.sales_bot.id}"] [data-dgm-action="toggle"]').click()
     expect(page.locator("[data-dgm-group]")).to_have_count(1)
-    wide = page.evaluate(
-        """() => [...document.querySelectorAll('.dgm-root *')]
-            .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.className)"""
-    )
-    assert wide == []
+    assert wider_than_the_window(page) == []
     small = page.evaluate(
         """() => [...document.querySelectorAll('.dgm-root button')]
             .filter((one) => one.getBoundingClientRect().height < 24).map((one) => one.textContent.trim())"""
@@ -427,5 +416,50 @@ def stays_quick_with_many_bots(play: WidgetPlay, browser: Any) -> None:
     page.get_by_role("button", name="Показать ещё 10").first.click()
     expect(page.locator("[data-dgm-group]")).to_have_count(110)
     expect(page.locator("[data-dgm-group]:focus-within, [data-dgm-bot]:focus-within")).not_to_have_count(0)
+    visitor.leaves()
+    assert visitor.complaints == []
+
+
+def has_room_for_any_name(play: WidgetPlay, browser: Any) -> None:
+    """Telegram and amoCRM let people write what they like: 300 characters in one word, and words from right to left."""
+    sales, latin, arabic = play.world.sales_bot.id, "Ж" * 300, "\u202eمجموعة العملاء " * 20
+
+    def rename(bot: str, group: str, deal: str) -> None:
+        async def work() -> None:
+            db = play.service.services.db
+            await db.execute("UPDATE bots SET name = $2 WHERE bot_id = $1", sales, bot)
+            await db.execute("UPDATE groups SET title = $2 WHERE bot_id = $1", sales, group)
+            await db.execute("UPDATE links SET deal_name = $2 WHERE deal_id = $1", play.world.cafe, deal)
+            await play.service.refresh()
+
+        play.await_on_trio(work)
+
+    visitor = visit_widget(browser, width=390, height=844)
+    page, dialog = visitor.page, Dialog(visitor)
+    visitor.comes_from_elsewhere(play.shell_url())
+    rename(latin, arabic, latin)
+    bot = page.locator(f'[data-dgm-bot="{sales}"]')
+    expect(bot.locator(".dgm-bot__name")).to_have_text(latin)
+    bot.locator('[data-dgm-action="toggle"]').click()
+    for bot_name, group_name, deal_name in ((latin, arabic, latin), (arabic, latin, arabic)):
+        rename(bot_name, group_name, deal_name)
+        group = bot.locator("[data-dgm-group]")
+        expect(bot.locator(".dgm-bot__name")).to_have_text(bot_name.strip())
+        expect(group.locator(".dgm-group__title")).to_have_text(group_name.strip())
+        expect(group.locator(".dgm-deal__name").first).to_have_text(deal_name.strip())
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert wider_than_the_window(page) == []
+            assert bot.evaluate("(bot) => bot.scrollHeight") < 640
+            assert page.evaluate(TURNED_ROUND) == [], "a name from right to left leaves the words beside it alone"
+        for button, highest_px in (("edit-bot", 960), ("delete-bot", 460), ("link-group", 440), ("unlink", 560)):
+            bot.locator(f'[data-dgm-action="{button}"]').first.click()
+            expect(dialog.root).to_be_visible()
+            expect(dialog.root).not_to_have_attribute("aria-busy", "true")
+            dialog.has_room()
+            assert dialog.root.evaluate("(root) => root.scrollHeight") < highest_px
+            assert page.evaluate(TURNED_ROUND) == []
+            page.keyboard.press("Escape")
+            dialog.is_gone()
     visitor.leaves()
     assert visitor.complaints == []
