@@ -312,6 +312,8 @@ BROKEN = [
     Broken("T1", "half escaped", appended(TEMPLATE, "<b>{{ a ~ b|escape }}</b>\n")),
     Broken("T1", "raw", appended(TEMPLATE, "<b>{{ name|escape|raw }}</b>\n")),
     Broken("T1", "an inline handler", appended(TEMPLATE, '<b onclick="go()"></b>\n')),
+    Broken("T2", "elseif with any value", appended(TEMPLATE, "{% if a %}1{% elseif b %}2{% endif %}\n")),
+    Broken("T2", "half compared", appended(TEMPLATE, "{% if a %}1{% elseif b == '==' and c %}2{% endif %}\n")),
     Broken("S2", "kept in the browser", script("window.sessionStorage.setItem('a', 'b');")),
     Broken("S2", "a value kept for long", script("window.localStorage.setItem('a', document.title);")),
 ]
@@ -322,6 +324,9 @@ FINE = {
     "a handler with a namespace": script("$(document).on('click.dealgram', $.noop);", "lib/informer.js"),
     "an animation of our own": appended("style.css", "@keyframes dgm-x {\n  to {\n    top: 0;\n  }\n}\n"),
     "escaped as a whole": appended(TEMPLATE, "<b>{{ (a ~ b)|escape }}{{ t('page.title')|escape }}</b>\n"),
+    "elseif with comparisons": appended(
+        TEMPLATE, "{% if a %}1{% elseif b == 'x' or not c %}2{% elseif d == true %}3{% endif %}\n"
+    ),
     "a closed hint": script("window.localStorage.setItem('dgm-x', '1');"),
     "a comment in words": script("// The digits, then the sign; both may be absent (see above)."),
 }

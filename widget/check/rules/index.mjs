@@ -46,6 +46,7 @@ export const RULES = [
   ['C3', 'the stylesheet is loaded as documented', styles.c3],
   ['C4', 'nothing covers amoCRM', styles.c4],
   ['T1', 'templates escape everything', templates.t1],
+  ['T2', 'elseif has a condition that is true or false', templates.t2],
   ['S2', 'nothing is kept in the browser', conduct.s2]
 ].map(([id, title, check]) => ({ id, title, check }));
 

@@ -1,4 +1,7 @@
-/** T1: templates escape everything, since amoCRM's twig does not. */
+/**
+ * T1: templates escape everything, since amoCRM's twig does not. T2: elseif has a condition that is true or false, since
+ * amoCRM's twig (twig.js 0.8.9) takes that branch for true alone, where if takes its own for any text or number too.
+ */
 import { literalsOf } from '../script_source.mjs';
 
 const NAME = String.raw`\w+(?:\.\w+|\[\])*(?:\(\))?(?:\.\w+)*`;
@@ -30,6 +33,13 @@ export function isEscaped(expression) {
   return ESCAPED.test(form) || /^include_control\(\)$/.test(form);
 }
 
+/** Whether the condition is made of comparisons and denials alone; the operands of and, or are what these give. */
+export function isTrueOrFalse(condition) {
+  const words = condition.replace(/'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"/g, '\'\'');
+
+  return words.split(/\s(?:and|or)\s/).every((part) => /^\s*not\s|[=!]==?|[<>]|\s(?:is|in)\s/.test(part));
+}
+
 function check(name, text, lineOf, report) {
   for (const match of text.matchAll(/\{\{-?([\s\S]*?)-?\}\}/g)) {
     if (!isEscaped(match[1])) {
@@ -51,6 +61,16 @@ export function t1(archive, report) {
     for (const { value, line } of literalsOf(file)) {
       if (/\{\{|\{%/.test(value)) {
         check(file.name, value, () => line, report);
+      }
+    }
+  }
+}
+
+export function t2(archive, report) {
+  for (const file of archive.ofKind('twig')) {
+    for (const match of file.text.matchAll(/\{%-?\s*elseif\s+([\s\S]*?)\s*-?%\}/g)) {
+      if (!isTrueOrFalse(match[1])) {
+        report(file.name, file.lineAt(match.index), `{% elseif ${match[1]} %} is only taken for true itself: compare, as in ${match[1]} == true`);
       }
     }
   }
