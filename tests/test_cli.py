@@ -61,10 +61,14 @@ def desk(tmp_path_factory) -> Desk:
 
 @pytest.fixture(scope="module")
 def service(desk: Desk) -> Iterator[dict[str, str]]:
-    """`dealgram serve` with its sandbox, as `make run` starts it; gives the addresses that it prints."""
+    """`dealgram serve` with its sandbox, as `make run` starts it; gives the addresses that it prints, and the port of
+    its Telegram, which it does not."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        telegram = str(free.getsockname()[1])
     process = subprocess.Popen(
         [sys.executable, "-m", "dealgram", "serve"],
-        env=desk.environment,
+        env=desk.environment | {"DEALGRAM_SANDBOX_TELEGRAM_PORT": telegram},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,7 +85,7 @@ def service(desk: Desk) -> Iterator[dict[str, str]]:
         if len(addresses) == 2:
             break
     assert len(addresses) == 2, "".join(printed)
-    yield addresses
+    yield addresses | {"telegram": telegram}
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, rest
@@ -127,7 +131,7 @@ def test_new_keys_are_keys(desk):
 
 
 def test_the_page_and_the_health_of_a_served_sandbox_answer(service):
-    for address in service.values():
+    for address in (service["page"], service["health"]):
         with urllib.request.urlopen(address, timeout=DEADLINE_S) as answer:
             assert answer.status == 200
 
@@ -258,6 +262,35 @@ def test_a_bots_choices_are_checked_kept_and_a_wrong_one_changes_nothing(desk, s
     done = desk.run("bot", "set", bot[1], "--pipeline", "424242")
     assert done.returncode == 1
     assert "нет такой воронки" in done.stderr
+
+
+def test_a_revoked_token_is_replaced_by_the_same_bots_new_one_only(desk, service):
+    def tokens() -> dict[str, str]:
+        """Ids and tokens of the bots, as the page's @BotFather shows them."""
+        with urllib.request.urlopen(f"{service['page']}/events", timeout=DEADLINE_S) as stream:
+            for line in stream:
+                if b'"token"' in line:
+                    return {found[2]: found[1] for found in re.finditer(r'"((\d{5,}):[\w-]{20,})"', line.decode())}
+        raise AssertionError("the page shows no bots")
+
+    def replace(token: str) -> subprocess.CompletedProcess[str]:
+        port = {"DEALGRAM_SANDBOX_TELEGRAM_PORT": service["telegram"]}
+        done = desk.run("bot", "set", bot, "--token", stdin=f"{token}\n", **port)
+        assert token not in done.stdout + done.stderr
+        return done
+
+    old = tokens()
+    bot, other = sorted(old)[:2]
+    address, body = f"{service['page']}/api/telegram/bots/revoke", json.dumps({"bot": int(bot)}).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=DEADLINE_S).close()
+    new = tokens()[bot]
+    assert new != old[bot]
+    refused = replace(old[other])
+    assert refused.returncode == 1
+    assert "другого бота" in refused.stderr
+    done = replace(new)
+    assert (done.returncode, done.stdout.strip()) == (0, "changed"), done.stderr
 
 
 def test_a_taken_port_ends_the_start_with_one_sentence(desk):

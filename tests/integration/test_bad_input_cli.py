@@ -137,6 +137,8 @@ MISTAKES: list[tuple[str, ...]] = [
     ("bot", "add", HUGE),
     ("bot", "add", ACCOUNT, "--pipeline", HUGE),
     ("bot", "set", "777", "--unsorted", "on"),
+    ("bot", "set", "777", "--token"),
+    ("bot", "set", "777", "--token", TOKEN),
     ("bot", "set", HUGE, "--unsorted", "on"),
     ("bot", "set", "777", "--unsorted", "perhaps"),
     ("bot", "set", "777", "--deal-title", "{имя}"),

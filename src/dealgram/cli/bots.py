@@ -33,8 +33,7 @@ def bot() -> None:
 @click.option("--take-over", is_flag=True, help="Take the bot from another service that has set a webhook for it.")
 def add_bot(account_id: int, pipeline_id: int | None, take_over: bool) -> None:
     """Connect a bot to an account. The token is asked for on a terminal, else read from standard input."""
-    # Never an argument: those are seen by everybody on the machine and stay in the shell's history.
-    token = getpass("Token from BotFather: ") if sys.stdin.isatty() else sys.stdin.readline()
+    token = _ask_for_token()
 
     async def main() -> None:
         async with open_desk() as desk, open_gateways(desk.settings) as gateways:
@@ -81,6 +80,9 @@ def list_bots() -> None:
 @click.argument("bot_id", type=ID)
 @click.option("--pipeline", "pipeline_id", type=ID, help="Pipeline in which the bot's new deals appear.")
 @click.option("--take-over", is_flag=True, help="Take the bot back from another service that has set a webhook for it.")
+@click.option(
+    "--token", "new_token", is_flag=True, help="Go on with a new token of the bot; it is asked for, as in add."
+)
 @click.option("--unsorted", type=click.Choice(["on", "off"]), help="New people in private go to the unsorted ones.")
 @click.option("--deal-title", help="Name of a new deal; {name}, {username}, {bot} and {pipeline} are filled in.")
 @click.option("--deal-tag", "deal_tags", multiple=True, help="Tag of a new deal; give it several times, '' for none.")
@@ -88,20 +90,24 @@ def set_bot(
     bot_id: int,
     pipeline_id: int | None,
     take_over: bool,
+    new_token: bool,
     unsorted: str | None,
     deal_title: str | None,
     deal_tags: tuple[str, ...],
 ) -> None:
-    """Change a connected bot: its pipeline, and how deals of people who are new in private begin."""
+    """Change a connected bot: its pipeline, its token, and how deals of people who are new in private begin."""
     changes = _changes(unsorted, deal_title, deal_tags)
-    if not changes and pipeline_id is None and not take_over:
+    if not changes and pipeline_id is None and not take_over and not new_token:
         raise click.UsageError("nothing to change: see dealgram bot set --help")
+    token = _ask_for_token() if new_token else None
 
     async def main() -> None:
         async with open_desk() as desk, open_gateways(desk.settings) as gateways:
             row = await _connected(desk, bot_id)
             connector = gateways.connector(desk.db, desk.box)
             # The steps that somebody else may refuse come first.
+            if token is not None:
+                await connector.replace_token(bot_id, token, public_url=_public_url(desk))
             if pipeline_id is not None:
                 await connector.move(bot_id, pipeline_id)
             if take_over:
@@ -159,6 +165,11 @@ def _changes(unsorted: str | None, deal_title: str | None, deal_tags: tuple[str,
     except msgspec.ValidationError as error:
         raise click.UsageError(str(error)) from error
     return changes
+
+
+def _ask_for_token() -> str:
+    # Never an argument: those are seen by everybody on the machine and stay in the shell's history.
+    return getpass("Token from BotFather: ") if sys.stdin.isatty() else sys.stdin.readline()
 
 
 def _public_url(desk: Desk) -> str | None:
