@@ -20,6 +20,8 @@ from dealgram.service import open_service
 from dealgram.settings import Settings
 
 PATIENCE_MS = 30_000
+CALM_MS = 500
+"""Until nothing moves any more, before a picture is taken."""
 UNHURRIED = LimitSettings(
     chat_rate_per_s=1e3, chat_burst=1e3, group_rate_per_s=1e3, group_burst=1e3, bot_rate_per_s=1e3, bot_burst=1e3
 )
@@ -104,10 +106,13 @@ class Visitor:
     def links_group(self, group: str, deal: int) -> None:
         """As an administrator does it, from the menu to the confirmation."""
         self.opens_chat(group)
+        menus = self.see("message", "Что сделать?")
+        asked = self.see("message", "пришлите ID сделки")
+        before = menus.count(), asked.count()  # of earlier links
         self.writes("/menu")
-        self.waits_for("message", "Что сделать?")
+        menus.nth(before[0]).wait_for()
         self.presses("Связать группу со Сделкой")
-        self.waits_for("message", "пришлите ID сделки")
+        asked.nth(before[1]).wait_for()
         self.writes(str(deal))
         self.waits_for("message", f"(№ {deal})")
 
@@ -121,7 +126,8 @@ def visit(browser: Any, play: Play) -> Visitor:
 
 
 def take_picture(page: Any, name: str) -> None:
-    """Take a picture for the documentation where one is asked for."""
+    """Take a picture of a page or an element, for the documentation, where one is asked for."""
     folder = os.environ.get("DEALGRAM_SCREENSHOTS")
     if folder:
+        getattr(page, "page", page).wait_for_timeout(CALM_MS)
         page.screenshot(path=str(Path(folder) / name))

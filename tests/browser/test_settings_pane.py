@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,11 @@ async def test_a_new_company_installs_the_widget_and_gets_a_bot_in_the_pane(pane
         install.click()  # amoCRM leads to the window by itself while nothing is installed
         frame.locator(".js-widget-uninstall").wait_for()
         assert newcomer.is_installed
+        frame.get_by_label("Телефон", exact=True).press_sequentially("89001234567")
+        frame.get_by_role("checkbox", name=re.compile("согласие на обработку")).check(force=True)
+        frame.get_by_role("button", name="Сохранить").click()
+        frame.get_by_role("link", name="Перейти к ботам и группам").click()
+        frame.get_by_role("heading", name="Подключите первого Telegram бота").wait_for()
 
         visitor.see("botfather-open").click()
         visitor.see("new-bot-name").fill("Новая компания")
@@ -61,6 +67,17 @@ async def test_a_new_company_installs_the_widget_and_gets_a_bot_in_the_pane(pane
         made.get_by_test_id("bot-privacy").click()
         made.get_by_text("видит сообщения групп").wait_for()
         visitor.see("dialog-close").click()
+
+        frame.locator('[data-dgm-opener="guide-add"]').click()
+        dialog = frame.get_by_role("dialog")
+        dialog.get_by_label("Токен бота", exact=True).fill(token)
+        dialog.get_by_role("button", name="Подключить").click()
+        dialog.get_by_role("button", name="Готово").click()
+        row = frame.locator("[data-dgm-bot]")
+        row.filter(has_text="@novaya_kompaniya_bot").filter(has_text="Подключён").wait_for()
+        row.get_by_role("button", name="Удалить бота Новая компания").click()
+        dialog.get_by_role("button", name="Удалить").click()
+        row.wait_for(state="detached")
 
         visitor.see("settings-close").click()
         assert visitor.see("settings-frame").is_hidden()
