@@ -6,11 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 from widget_play import WidgetVisitor
 
 CALM_MS = 150
@@ -123,7 +123,8 @@ def answering(
 
 @contextmanager
 def holding(visitor: WidgetVisitor, method: str, path: str) -> Iterator[list[Any]]:
-    """While this lasts, such calls wait; gives those that wait, to be let go with `continue_`."""
+    """While this lasts, such calls wait; gives those that wait, to be let go with `continue_`. Calls that are not, a
+    slow machine's second try of the same for instance, are let go at the end."""
     held: list[Any] = []
 
     def handle(route: Any) -> None:
@@ -138,6 +139,9 @@ def holding(visitor: WidgetVisitor, method: str, path: str) -> Iterator[list[Any
         yield held
     finally:
         visitor.page.unroute(pattern, handle)
+        for route in held:
+            with suppress(Error):  # it was let go, or its page is gone
+                route.continue_()
 
 
 @contextmanager

@@ -158,8 +158,7 @@ def waits_and_does_without_an_answer(visitor: WidgetVisitor, play: WidgetPlay) -
         take_picture(visitor, "loading")
         while not held:
             page.wait_for_timeout(10)
-        held[0].continue_()
-        expect(state(visitor, "bots")).to_be_visible()
+    expect(state(visitor, "bots")).to_be_visible()
     visitor.leaves()
     with answering(visitor, "GET", ACCOUNT, 500, "internal", "Внутренняя ошибка"):
         visitor.comes_from_elsewhere(play.shell_url())
