@@ -199,9 +199,14 @@ def take_picture(visitor: WidgetVisitor, name: str) -> None:
         visitor.page.screenshot(path=str(Path(PICTURES) / f"widget-{name}{ending}.png"))
 
 
-async def test_an_account_from_installing_to_disabling(tmp_path: Path, in_browser: Any) -> None:
+async def test_an_account_from_installing_to_disabling(tmp_path: Path, database_url: str, in_browser: Any) -> None:
     async with open_widget_play(
-        tmp_path, is_connected=False, excused=DISABLED, switches=SHELL, billing_token=SecretStr(BILLING)
+        tmp_path,
+        is_connected=False,
+        excused=DISABLED,
+        switches=SHELL,
+        database_url=database_url,
+        billing_token=SecretStr(BILLING),
     ) as play:
         life = Life(play)
 
