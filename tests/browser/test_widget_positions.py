@@ -19,11 +19,13 @@ from modal_play import DISABLED, opened
 from playwright import sync_api
 from widget_play import ADVANCED, MARKETPLACE, WidgetPlay, WidgetVisitor, open_widget_play, visit_widget
 
+from dealgram.sandbox.amocrm import SimPipeline
 from dealgram.sandbox.shell import ShellSwitches
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 expect = sync_api.expect
+MORE = ("Партнёры", "Повторные")
 INFORMER = "/widget_controller/informer"
 
 
@@ -46,6 +48,7 @@ async def test_in_every_position_the_page_and_the_settings_window_work(
     rounds = [dict(turned[::2]), dict(turned[1::2])]
     async with open_widget_play(tmp_path, database_url=database_url, api_token_uses="many", excused=DISABLED) as play:
         archive = play.widget_zip()
+        pipelines = [play.world.service, *(play.playground.amo.add_pipeline(play.world.account, name) for name in MORE)]
         play.shell.widget_zip = lambda: archive
 
         def story(browser: Any) -> None:
@@ -53,7 +56,7 @@ async def test_in_every_position_the_page_and_the_settings_window_work(
             for number, position in enumerate(rounds):
                 visitor.comes_from_elsewhere(play.shell_url(**position))
                 query = visitor.page.url.partition("?")[2]
-                changes_a_bot(play, visitor, number)
+                changes_a_bot(play, visitor, pipelines[number])
                 visitor.goes(f"{MARKETPLACE}?{query}")
                 saves_the_window(play, visitor, number, closes=position.get("on_save_rejection") == "closed")
                 visitor.goes(f"{ADVANCED}?{query}")
@@ -70,8 +73,8 @@ async def test_in_every_position_the_page_and_the_settings_window_work(
         await in_browser(story)
 
 
-def changes_a_bot(play: WidgetPlay, visitor: WidgetVisitor, number: int) -> None:
-    """The pipeline goes to and fro, by the keyboard: a step is one step, whoever hears the arrow keys."""
+def changes_a_bot(play: WidgetPlay, visitor: WidgetVisitor, to: SimPipeline) -> None:
+    """The next pipeline is chosen by the keyboard: a step is one step, whoever hears the arrow keys."""
     page, sales = visitor.page, play.world.sales_bot
     expect(page.locator("[data-dgm-bot]")).to_have_count(2)
     dialog = Dialog(visitor)
@@ -79,17 +82,14 @@ def changes_a_bot(play: WidgetPlay, visitor: WidgetVisitor, number: int) -> None
     pipeline = dialog.root.get_by_role("button", name=re.compile("^Воронка"))
     title = dialog.field("Название сделки")
     pipeline.focus()
-    key, shown, kept = (
-        ("ArrowDown", "Сервис", play.world.service) if number % 2 == 0 else ("ArrowUp", "Продажи", play.world.sales)
-    )
-    pipeline.press(key)
-    expect(pipeline).to_contain_text(shown)
-    title.fill(f"Заявка {number}")
+    pipeline.press("ArrowDown")
+    expect(pipeline).to_contain_text(to.name)
+    title.fill(f"Заявка: {to.name}")
     with bodies(visitor, "PATCH", rf"/bots/{sales.id}$") as sent:
         dialog.button("Сохранить").click()
         dialog.is_gone()
-    assert sent == [{"pipeline_id": kept.id, "deal_title": f"Заявка {number}"}]
-    expect(page.locator(f'[data-dgm-bot="{sales.id}"]')).to_contain_text(shown)
+    assert sent == [{"pipeline_id": to.id, "deal_title": f"Заявка: {to.name}"}]
+    expect(page.locator(f'[data-dgm-bot="{sales.id}"]')).to_contain_text(to.name)
 
 
 def saves_the_window(play: WidgetPlay, visitor: WidgetVisitor, number: int, *, closes: bool) -> None:
