@@ -27,11 +27,13 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotGroups:
-    """The groups of a bot: how many are shown, how many of them are linked, and the titles of the first."""
+    """The groups of a bot: how many are shown, how many of them are linked, in how many the bot is an administrator,
+    and the titles of the first."""
 
     total: int
     linked: int
-    titles: tuple[str, ...]
+    administered: int = 0
+    titles: tuple[str, ...] = ()
 
 
 class Title(NamedTuple):
@@ -68,12 +70,18 @@ async def groups_by_bot(db: Database, account_id: int) -> dict[int, BotGroups]:
     """The shown groups of every bot that has some. Titles: of linked groups first, then of the newest."""
     records = await db.fetch(
         "SELECT t.bot_id, count(*) AS total, count(l.group_id) AS linked,"
+        " count(*) FILTER (WHERE t.status = 'administrator') AS administered,"
         f" (array_agg(t.title ORDER BY l.group_id IS NULL, t.group_id DESC))[1:{TITLES}] AS titles"
         f"{_SHOWN} GROUP BY t.bot_id",
         account_id,
     )
     return {
-        record["bot_id"]: BotGroups(total=record["total"], linked=record["linked"], titles=tuple(record["titles"]))
+        record["bot_id"]: BotGroups(
+            total=record["total"],
+            linked=record["linked"],
+            administered=record["administered"],
+            titles=tuple(record["titles"]),
+        )
         for record in records
     }
 

@@ -41,7 +41,7 @@ async def restore_webhooks(services: Services, account_id: int) -> str:
         else:
             await bots.note_troubles(services.db, account_id, bot.bot_id, troubles, OF_WEBHOOK)
     connected = [bot for bot in await bots.for_account(services.db, account_id) if bot.status == "active"]
-    return f"Ботов во время проверки: {len(connected)}."
+    return f"Проверено ботов: {len(connected)}." if connected else bot_texts.NO_BOTS_YET
 
 
 async def drop_webhook(services: Services, account_id: int, bot_id: int) -> None:

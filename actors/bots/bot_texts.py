@@ -34,6 +34,7 @@ AMOCRM_REFUSES = (
 NOT_CONNECTED = "Такой бот не подключён."
 NO_PUBLIC_URL = "публичный адрес dealgram не задан (DEALGRAM_PUBLIC_URL)"
 PIPELINE_UNKNOWN = "В аккаунте нет такой воронки."
+NO_BOTS_YET = "Во время проверки ботов ещё не было; новый бот проверяется сразу при подключении."
 
 
 def other_bot(username: str) -> str:
@@ -162,7 +163,7 @@ def many_sources(count: int, limit: int) -> str:
 def sources_done(bots: int, created: int, limits: int) -> str:
     """What came of comparing the sources with amoCRM."""
     if not bots:
-        return "Во время проверки ботов не было."
+        return NO_BOTS_YET
     parts = [f"Проверено ботов: {bots}"]
     if created:
         parts.append(f"создано источников: {created}")

@@ -24,7 +24,7 @@ from dealgram.persistence import bots, desk
 from dealgram.persistence.desk import BotGroups
 from dealgram.persistence.records import Bot
 
-_NO_GROUPS = BotGroups(total=0, linked=0, titles=())
+_NO_GROUPS = BotGroups(total=0, linked=0)
 
 
 class BotList:
@@ -61,7 +61,8 @@ class BotList:
         """How many of the bots need to be seen to: those that `bots` shows as anything but well."""
         rows = await self.rows(account_id)
         pipelines = await self._pipelines.soon(account_id) if rows else None
-        return sum(self.status(row, pipelines).level != "ok" for row in rows)
+        counted = await desk.groups_by_bot(self._services.db, account_id) if rows else {}
+        return sum(self.status(row, pipelines, counted.get(row.bot_id)).level != "ok" for row in rows)
 
     async def row(self, account_id: int, bot_id: int) -> Bot:
         """The row of a bot that is connected to the account, or is being connected.
@@ -78,8 +79,9 @@ class BotList:
         """The rows of the bots that are shown."""
         return [row for row in await bots.for_account(self._services.db, account_id) if row.status != "removed"]
 
-    def status(self, row: Bot, pipelines: Sequence[Pipeline] | None) -> Status:
-        """How a bot is."""
+    def status(self, row: Bot, pipelines: Sequence[Pipeline] | None, counted: BotGroups | None = None) -> Status:
+        """How a bot is, with the groups that it has."""
+        groups = counted or _NO_GROUPS
         return bot_status(
             BotFacts(
                 username=row.username,
@@ -87,6 +89,7 @@ class BotList:
                 pipeline=pipeline_view(row.pipeline_id, pipelines, row.troubles),
                 troubles=row.troubles,
                 hold=self._hold(row.account_id),
+                is_trusted=0 < groups.total == groups.administered,
             )
         )
 
@@ -106,7 +109,7 @@ class BotList:
             link=f"https://t.me/{row.username}",
             avatar_url=picture_url(self._services.media_links, row),
             pipeline=pipeline_view(row.pipeline_id, pipelines, row.troubles),
-            status=self.status(row, pipelines),
+            status=self.status(row, pipelines, counted),
             groups=GroupCounts(total=counted.total, linked=counted.linked, titles=counted.titles),
             settings=BotChoices(
                 unsorted=settings.unsorted, deal_title=settings.deal_title, deal_tags=settings.deal_tags

@@ -46,13 +46,15 @@ _WORST_FIRST: tuple[Level, ...] = ("error", "warning", "ok")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotFacts:
-    """What is known of a bot. ``troubles`` as stored: code → ``detail`` and ``since``."""
+    """What is known of a bot. ``troubles`` as stored: code → ``detail`` and ``since``. ``is_trusted``: it has groups,
+    and is an administrator of each: Telegram shows it every message there, whatever its privacy mode."""
 
     username: str
     status: str
     pipeline: PipelineView
     troubles: Mapping[str, Any] = field(default_factory=dict)
     hold: Hold | None = None
+    is_trusted: bool = False
 
 
 def pipeline_view(
@@ -88,6 +90,8 @@ def _details(facts: BotFacts) -> list[Detail]:
     if facts.status == "connecting":
         return [Detail(code=CONNECTING, text=desk_texts.CONNECTING)]
     troubles = {code: _sentence(code, kept) for code, kept in facts.troubles.items()}
+    if facts.is_trusted:
+        troubles.pop(bot_troubles.PRIVACY_MODE, None)
     if facts.status == "revoked":
         troubles.setdefault(bot_troubles.TOKEN_REVOKED, bot_texts.token_revoked(facts.username))
         # Whatever else was wrong with it: nothing is, until it has a token.
