@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import structlog
 
+from dealgram.actors.bots import bot_texts
 from dealgram.actors.bots.bot_troubles import OF_WEBHOOK
 from dealgram.actors.bots.bot_webhook import is_ours, keep_webhook
 from dealgram.actors.bots.polling import note_revoked
