@@ -74,14 +74,15 @@ class Installation(Row):
     updated_at: datetime | None = None
 
 
-@stored("registrations", key=("registration_key",), created_at=CREATED, updated_at=TOUCHED)
+@stored("registrations", key=("registration_key",), rising="revision", created_at=CREATED, updated_at=TOUCHED)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration(Row):
     """Who registered the widget (see `registrations`); ``account_id`` is 0 while the account is not known.
 
     ``host`` is the base URL of the account, ``claimed_account`` the id that the widget named, ``phone`` digits only,
-    ``consented_at`` when consent was given, ``status`` whether the widget is switched on. ``revision`` counts changes;
-    ``forward_state`` is what became of passing the latest on to the seller (``none``: there was nobody to pass it to).
+    ``consented_at`` when consent was given, ``status`` whether the widget is switched on. ``revision`` counts changes:
+    of two that were made from the same one, the second is refused. ``forward_state`` is what became of passing the
+    latest on to the seller (``none``: there was nobody to pass it to).
     """
 
     registration_key: str

@@ -56,11 +56,13 @@ TOUCHED = Clock()
 @dataclass(frozen=True)
 class Table:
     """The mapping of one record type. ``columns`` maps each column to its SQL type or its `Clock`, in the table's
-    order."""
+    order. ``rising``: a column that only grows; a write that does not raise it was made from what is no longer there
+    and is refused as a foreign row is."""
 
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, str | Clock]
+    rising: str | None = None
     upsert_sql: str = field(init=False)
     stored: tuple[str, ...] = field(init=False)
     encoders: tuple[Callable[[Any], Any] | None, ...] = field(init=False)
@@ -93,11 +95,12 @@ class Table:
                 updates.append(f"{name} = excluded.{name}")
         # a table of keys only still needs an update, so that RETURNING tells the row was ours
         updates = updates or ["shard = excluded.shard"]
+        risen = f" AND t.{self.rising} < excluded.{self.rising}" if self.rising is not None else ""
         return (
             f"INSERT INTO {self.name} AS t ({', '.join(names)})"
             f" SELECT {', '.join(selected)} FROM unnest({', '.join(arrays)}) AS v(shard, {', '.join(self.stored)})"
             f" ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {', '.join(updates)}"
-            " WHERE t.account_id = excluded.account_id RETURNING 1"
+            f" WHERE t.account_id = excluded.account_id{risen} RETURNING 1"
         )
 
     def select(self, where: str) -> str:
@@ -109,7 +112,9 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {"text": clean_or_none, "jsonb": js
 _SQL_TYPES = {int: "bigint", str: "text", bool: "boolean", bytes: "bytea", datetime: "timestamptz"}
 
 
-def stored(name: str, *, key: tuple[str, ...], **clocks: Clock) -> Callable[[type[R]], type[R]]:
+def stored(
+    name: str, *, key: tuple[str, ...], rising: str | None = None, **clocks: Clock
+) -> Callable[[type[R]], type[R]]:
     """Class decorator over a frozen dataclass: its rows live in table ``name``; SQL types follow the annotations."""
 
     def decorate(row_type: type[R]) -> type[R]:
@@ -118,7 +123,7 @@ def stored(name: str, *, key: tuple[str, ...], **clocks: Clock) -> Callable[[typ
             item.name: clocks.get(item.name) or _sql_type(hints[item.name])
             for item in fields(row_type)  # type: ignore[arg-type]  # every Row is a dataclass
         }
-        row_type.table = Table(name, key, columns)
+        row_type.table = Table(name, key, columns, rising)
         return row_type
 
     return decorate
@@ -137,7 +142,8 @@ async def upsert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     """Write whole rows of any types, one statement per type, inside the caller's transaction.
 
     Raises:
-        ForeignRowError: a key belongs to another account; roll the transaction back.
+        ForeignRowError: a key belongs to another account, or somebody else has written its row in between; roll the
+            transaction back.
     """
     by_table: dict[type[Row], dict[tuple[Any, ...], Row]] = {}
     for row in rows:
@@ -153,7 +159,7 @@ async def upsert_rows(connection: Connection, rows: Sequence[Row]) -> None:
             arguments.append([encode(value) for value in values] if encode is not None else values)
         written = await connection.fetch(table.upsert_sql, *arguments)
         if len(written) != len(ordered):
-            raise ForeignRowError(f"a row of {table.name} belongs to another account")
+            raise ForeignRowError(f"a row of {table.name} belongs to another account, or is newer")
 
 
 def row_of(row_type: type[R], record: Record) -> R:

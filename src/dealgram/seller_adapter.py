@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Literal
 
+import structlog
+
 from dealgram.actors.accounts.controller import NOBODY, registered_entry
 from dealgram.actors.registry import announce
 from dealgram.actors.services import KeyedLocks, Services
@@ -26,7 +28,11 @@ from dealgram.persistence.records import Registration
 from dealgram.persistence.subscriptions import Stored
 from dealgram.settings import Settings
 
+log = structlog.get_logger(__name__)
+
 BILLING = "billing"
+TRIES = 5
+"""So many processes may save one registration at the same moment."""
 CHANGES_SHOWN = 20
 
 
@@ -49,10 +55,7 @@ class RegistrationAdapter:
         else:
             key = registrations.key_of_account(who.account_id)
         async with self._locks(key):
-            try:
-                outcome = await self._write(key, who, said)
-            except ForeignRowError:  # it was found to be an account's just now
-                outcome = await self._write(key, who, said)
+            outcome = await self._written(key, who, said)
         if who.account_id is not None and said.status == "Y":
             now = services.now()
             if await subscriptions.begin_trial(
@@ -60,6 +63,14 @@ class RegistrationAdapter:
             ):
                 await services.registry.refresh()
         return outcome
+
+    async def _written(self, key: str, who: Registrant, said: NewRegistration) -> HookOutcome:
+        for _ in range(TRIES - 1):
+            try:
+                return await self._write(key, who, said)
+            except ForeignRowError:  # it was found to be an account's just now, or another process has changed it
+                log.info("a registration was changed in between", host=who.host)
+        return await self._write(key, who, said)
 
     async def _write(self, key: str, who: Registrant, said: NewRegistration) -> HookOutcome:
         services = self._services

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -265,3 +265,22 @@ async def test_without_a_controller_it_is_kept_and_an_address_is_always_the_pres
         await stage.assert_undisturbed()
     assert not stage.playground.controller.news
     stage.assert_clean()
+
+
+async def test_what_two_processes_save_at_the_same_moment_is_merged(modal, stage, monkeypatch):
+    """Another process saves the form between our reading and our writing."""
+    assert (await modal.send(token=True)).status_code == 200
+    db, key, read = stage.service.services.db, registrations.key_of_account(stage.account.account_id), registrations.get
+
+    async def overtaken(db, asked):
+        row = await read(db, asked)
+        monkeypatch.setattr(registrations, "get", read)
+        await records.upsert(db, replace(row, revision=row.revision + 1, client_name="Пётр", phone="79995550000"))
+        return row
+
+    before = await read(db, key)
+    monkeypatch.setattr(registrations, "get", overtaken)
+    assert (await modal.send(token=True, widgetStatus="N", userName="", userPhone="")).status_code == 200
+    row = await read(db, key)
+    assert (row.revision, row.client_name, row.phone) == (before.revision + 2, "Пётр", "79995550000")
+    assert row.status == "N"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dealgram.persistence import records, registrations, retention, shard_of
+from dealgram.persistence import ForeignRowError, records, registrations, retention, shard_of
 from dealgram.persistence.records import Account, Registration
 
 HOST = "https://a.amocrm.ru"
@@ -24,6 +24,19 @@ async def test_a_stranger_is_attached_once(db):
     assert (found.account_id, found.client_name) == (1, "Анна")
     assert await db.fetchval("SELECT shard FROM registrations") == shard_of(1)
     assert await registrations.for_account(db, 2) == []
+
+
+async def test_of_two_changes_of_the_same_revision_one_is_refused(db):
+    await records.upsert(db, STRANGER)
+    changes = [replace(STRANGER, revision=2, client_name=name) for name in ("Ольга", "Пётр")]
+    await records.upsert(db, changes[0])
+    for late in (changes[1], STRANGER):
+        with pytest.raises(ForeignRowError):
+            await records.upsert(db, late)
+    found = await registrations.get(db, STRANGER.registration_key)
+    assert (found.revision, found.client_name) == (2, "Ольга")
+    await records.upsert(db, replace(changes[1], revision=3))
+    assert (await registrations.get(db, STRANGER.registration_key)).client_name == "Пётр"
 
 
 async def test_the_verified_registration_comes_first(db):
