@@ -42,7 +42,7 @@ def mount(services: WidgetApi, *, trusted_proxies: int = 0) -> MountedApi:
     bots.routes(api, services.bots)
     groups.routes(api, services.bots)
     blueprint = api.blueprint()
-    api.describe(blueprint, as_json(document(api.routes)))
+    api.describe(blueprint, lambda: as_json(document(api.routes)))
     return MountedApi(api, blueprint)
 
 

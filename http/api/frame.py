@@ -24,6 +24,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -196,12 +197,13 @@ class Api:
             )
         return blueprint
 
-    def describe(self, blueprint: Blueprint, body: bytes) -> None:
-        """Add the document of the routes, which anybody may read."""
+    def describe(self, blueprint: Blueprint, document: Callable[[], bytes]) -> None:
+        """Add the document of the routes, which anybody may read. It is made when it is first asked for."""
+        written = cache(document)
 
         async def openapi() -> Response:
             await trio.lowlevel.checkpoint()
-            return self.dressed(Response(body, content_type="application/json"))
+            return self.dressed(Response(written(), content_type="application/json"))
 
         rule = f"{PREFIX}/openapi.json"
         blueprint.add_url_rule(rule, view_func=openapi, methods=["GET"], provide_automatic_options=False)
