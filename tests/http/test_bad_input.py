@@ -563,7 +563,7 @@ async def test_a_state_that_is_forged_old_or_of_another_purpose_begins_nothing(w
         good + "A",
         good.swapcase(),
         good.replace(".", ":"),
-        good[:20] + "A" + good[21:],
+        good[:20] + ("B" if good[20] == "A" else "A") + good[21:],
         make("oauth state", "x", life_s=0),
         make("oauth progress", "x", life_s=60),
         "00000000.gAAAAA",
