@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -9,6 +10,7 @@ import click
 
 from dealgram import __version__
 from dealgram.cli.failure import Failure
+from dealgram.logs import redact
 
 _MODULES = {
     "serve": "serve",
@@ -61,7 +63,10 @@ def main() -> None:
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        # It quotes what was typed, and a token is soon typed in a wrong place.
+        click.echo(redact(shown.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except Failure as failure:
         click.echo(f"dealgram: {failure}", err=True)
