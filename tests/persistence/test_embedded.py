@@ -109,6 +109,27 @@ async def test_another_process_holds_its_share(folder):
     assert not await answers(server.url)
 
 
+async def test_data_that_somebody_uses_is_not_discarded(folder):
+    server = await embedded.start(folder)
+    with pytest.raises(embedded.InUseError):
+        await trio.to_thread.run_sync(embedded.discard, folder)
+    assert await answers(server.url)
+    await server.stop()
+    await trio.to_thread.run_sync(embedded.discard, folder)
+    assert not (folder / "cluster").exists()
+    await trio.to_thread.run_sync(embedded.discard, folder)
+
+
+async def test_a_server_without_an_owner_is_stopped_before_its_data_is_discarded(folder):
+    owner = start_owner(folder)
+    url = owner.stdout.readline().strip()
+    os.kill(owner.pid, signal.SIGKILL)
+    finish(owner)
+    await trio.to_thread.run_sync(embedded.discard, folder)
+    assert not await answers(url)
+    assert not (folder / "cluster").exists()
+
+
 def start_owner(folder):
     command = [sys.executable, "-c", OWNER, str(folder)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
