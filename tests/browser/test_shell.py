@@ -382,6 +382,7 @@ async def test_installing_saving_and_switching_off_go_through_the_settings_windo
         assert page.locator(".aside__item", has_text="Страница пробы").count() == 1
 
         window.locator(".js-widget-uninstall").click()
+        window.wait_for(state="detached")  # the tile behind it may still say what it said before the installation
         page.locator(".widget-tile__state_install").wait_for(state="attached")
         assert page.evaluate("() => dgmSaved.map((one) => one.active)") == ["Y", "Y", "N"]
         assert not stage.account.is_installed
