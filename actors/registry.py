@@ -139,6 +139,11 @@ class Registry:
         async with self._refreshing:
             await self._refresh()
 
+    async def refresh_everywhere(self) -> None:
+        """What was changed is in force here at once, and soon in every other running service. Raises as `refresh`."""
+        await self.refresh()
+        await announce(self._db)
+
     async def _refresh(self) -> None:
         account_list = await account_rows.all_accounts(self._db)
         paid = {row.account_id: Subscription.of(row) for row in await subscription_rows.everyone(self._db)}

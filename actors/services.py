@@ -146,6 +146,11 @@ class Services:
         """The address under which amoCRM and Telegram reach this service, without a slash at its end; None: none."""
         return self.place.public_url
 
+    def has_lapsed(self, account_id: int) -> bool:
+        """Whether nobody has paid for the time that it is; not so of an account that is unknown here."""
+        account = self.registry.account(account_id)
+        return account is not None and account.is_lapsed(self.now())
+
     def account(self, account_id: int) -> AccountInfo:
         """The connected account.
 

@@ -1,10 +1,7 @@
-"""What the settings page shows of an account, as one digest: whether anything of it has changed, and as counts."""
+"""What the settings page shows of an account, as one digest: whether anything of it has changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from dealgram.persistence import desk
 from dealgram.persistence.database import Database
 
 # Whole rows, so that a column which a page shows some day is not left out; without those that change all the time.
@@ -38,27 +35,7 @@ _DIGEST = " || ".join(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How much an account has."""
-
-    bots: int
-    groups: int
-    linked_groups: int
-
-
 async def digest(db: Database, account_id: int) -> str:
     """A text that is the same for as long as nothing that the page shows of the account has changed."""
     found: str = await db.fetchval(f"SELECT md5({_DIGEST})", account_id)
     return found
-
-
-async def counts(db: Database, account_id: int) -> Counts:
-    """The account's bots and groups as the page lists them."""
-    bots = await db.fetchval("SELECT count(*) FROM bots WHERE account_id = $1 AND status <> 'removed'", account_id)
-    groups = (await desk.groups_by_bot(db, account_id)).values()
-    return Counts(
-        bots=bots,
-        groups=sum(each.total for each in groups),
-        linked_groups=sum(each.linked for each in groups),
-    )

@@ -17,12 +17,13 @@ from dealgram.actors.accounts.account_hooks import review_links
 from dealgram.actors.accounts.crm_webhook import subscribe
 from dealgram.actors.accounts.source_sync import sync_sources
 from dealgram.actors.accounts.step_failure import StepFailedError
+from dealgram.actors.accounts.user_rights import user_row
 from dealgram.actors.bots.bot_hooks import restore_webhooks
 from dealgram.actors.services import AccountGone, Services
 from dealgram.gateways.amocrm import AmoCrmClient
 from dealgram.gateways.errors import Forbidden, GatewayError, OutcomeUnknown, Unauthorised
 from dealgram.persistence import accounts, setup_steps, users
-from dealgram.persistence.records import Account, SetupStep, User
+from dealgram.persistence.records import Account, SetupStep
 from dealgram.runtime import Permanent, Transient
 
 log = structlog.get_logger(__name__)
@@ -70,21 +71,7 @@ async def _webhooks(services: Services, row: Account) -> str:
 async def _users(services: Services, row: Account) -> str:
     client = services.amocrm(row.account_id)
     found = await client.users()
-    await users.replace(
-        services.db,
-        row.account_id,
-        [
-            User(
-                account_id=row.account_id,
-                user_id=user.id,
-                name=user.name,
-                amojo_id=user.amojo_id,
-                is_admin=user.is_admin,
-                is_active=user.is_active,
-            )
-            for user in found
-        ],
-    )
+    await users.replace(services.db, row.account_id, [user_row(row.account_id, user) for user in found])
     account = await client.account(("datetime_settings",))
     await accounts.set_time_zone(services.db, row.account_id, account.time_zone)
     return f"Пользователей: {len(found)}."

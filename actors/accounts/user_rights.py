@@ -14,6 +14,7 @@ import trio
 from dealgram.actors.latest import Latest
 from dealgram.actors.services import KeyedLocks, Services
 from dealgram.gateways.amocrm import User
+from dealgram.persistence import records
 
 GOOD_FOR_S = 60.0
 MISSING_FOR_S = 5.0
@@ -29,6 +30,18 @@ class _Known:
 def administers(user: User | None) -> bool:
     """Whether a user may change the account's settings."""
     return user is not None and user.is_admin and user.is_active
+
+
+def user_row(account_id: int, user: User) -> records.User:
+    """A user as dealgram remembers them."""
+    return records.User(
+        account_id=account_id,
+        user_id=user.id,
+        name=user.name,
+        amojo_id=user.amojo_id,
+        is_admin=user.is_admin,
+        is_active=user.is_active,
+    )
 
 
 class UserBook:

@@ -16,7 +16,7 @@ from dealgram.actors.choices import BotSettings, read_settings
 from dealgram.actors.desk import search
 from dealgram.actors.desk.bot_status import BotFacts, Hold, bot_status, pipeline_view
 from dealgram.actors.desk.pipelines import PipelineBook
-from dealgram.actors.desk.views import BotChoices, BotView, GroupCounts, Status
+from dealgram.actors.desk.views import BotChoices, BotView, CountsView, GroupCounts, Status
 from dealgram.actors.groups.invitations import invitation
 from dealgram.actors.services import Services
 from dealgram.gateways.amocrm import Pipeline
@@ -57,12 +57,17 @@ class BotList:
         (view,) = await self._views(account_id, [await self.row(account_id, bot_id)])
         return view
 
-    async def attention(self, account_id: int) -> int:
-        """How many of the bots need to be seen to: those that `bots` shows as anything but well."""
+    async def counts(self, account_id: int) -> CountsView:
+        """How many there are of what the page lists, and how many bots `bots` shows as anything but well."""
         rows = await self.rows(account_id)
         pipelines = await self._pipelines.soon(account_id) if rows else None
         counted = await desk.groups_by_bot(self._services.db, account_id) if rows else {}
-        return sum(self.status(row, pipelines, counted.get(row.bot_id)).level != "ok" for row in rows)
+        return CountsView(
+            bots=len(rows),
+            groups=sum(each.total for each in counted.values()),
+            linked_groups=sum(each.linked for each in counted.values()),
+            attention=sum(self.status(row, pipelines, counted.get(row.bot_id)).level != "ok" for row in rows),
+        )
 
     async def row(self, account_id: int, bot_id: int) -> Bot:
         """The row of a bot that is connected to the account, or is being connected.

@@ -72,6 +72,15 @@ class BotView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime | None
 
 
+class CountsView(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is. `attention`: bots whose level is not `ok`."""
+
+    bots: int
+    groups: int
+    linked_groups: int
+    attention: int
+
+
 class TopicView(msgspec.Struct, frozen=True, kw_only=True):
     """The forum topic that a deal is linked to by itself."""
 

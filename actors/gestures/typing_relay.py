@@ -126,8 +126,7 @@ class TypingRelay:
             log.debug("typing was not shown", conversation=typing.conversation, error=str(error))
 
     async def _show(self, account_id: int, conversation: str) -> None:
-        account = self._services.registry.account(account_id)
-        if account is not None and account.is_lapsed(self._services.now()):
+        if self._services.has_lapsed(account_id):
             return
         chat, thread = await self._place_of(account_id, conversation)
         bot = self._services.registry.bot_of(account_id, chat.bot_id) if chat is not None else None

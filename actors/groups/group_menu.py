@@ -283,7 +283,7 @@ class GroupMenu:
 
     @property
     def _is_lapsed(self) -> bool:
-        return self._account().is_lapsed(self._services.now())
+        return self._services.has_lapsed(self._account_id)
 
     def _account(self) -> AccountInfo:
         account = self._services.registry.account(self._account_id)

@@ -32,8 +32,7 @@ class ServedActor(OutboxActor):
     @property
     def is_lapsed(self) -> bool:
         """Whether the account's time is over now."""
-        account = self.services.registry.account(self.account_id)
-        return account is not None and account.is_lapsed(self.services.now())
+        return self.services.has_lapsed(self.account_id)
 
     async def carry_out(self, body: Body, delivery: Delivery) -> Outcome:
         account = self.services.registry.account(self.account_id)

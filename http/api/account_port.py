@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from dealgram.actors.choices import AccountSettings
+from dealgram.actors.desk.views import CountsView
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,15 +79,6 @@ class SetupView(Answer, frozen=True, kw_only=True):
     state: Literal["done", "running", "failed"]
     steps: tuple[StepView, ...]
     authorise_url: str | None
-
-
-class CountsView(Answer, frozen=True, kw_only=True):
-    """How much there is. `attention`: bots whose level is not `ok`."""
-
-    bots: int
-    groups: int
-    linked_groups: int
-    attention: int
 
 
 class LimitsView(Answer, frozen=True, kw_only=True):

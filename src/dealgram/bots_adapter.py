@@ -13,7 +13,6 @@ from dealgram.actors.desk.bot_list import BotList
 from dealgram.actors.desk.bot_orders import BotOrders, Removal
 from dealgram.actors.desk.group_list import GroupList, GroupPage
 from dealgram.actors.desk.group_orders import GroupOrders, UnreadableDealError
-from dealgram.actors.desk.pipelines import PipelineBook
 from dealgram.actors.desk.views import BotView, GroupView, TokenCheck
 from dealgram.actors.groups import link_refusals
 from dealgram.actors.groups.link_command import LinkRefusedError
@@ -35,7 +34,7 @@ class BotsAdapter:
     def __init__(
         self,
         services: Services,
-        pipelines: PipelineBook,
+        bots: BotList,
         checkups: BotCheckups,
         *,
         public_url: str | None,
@@ -43,7 +42,7 @@ class BotsAdapter:
     ) -> None:
         self._services = services
         self._changed = changed
-        self._bots = BotList(services, pipelines)
+        self._bots = bots
         self._orders = BotOrders(services, self._bots, checkups, public_url=public_url)
         self._groups = GroupList(services, self._bots)
         self._group_orders = GroupOrders(services)
@@ -133,8 +132,7 @@ class BotsAdapter:
         return group
 
     def _refuse_lapsed(self, account_id: int) -> None:
-        account = self._services.registry.account(account_id)
-        if account is not None and account.is_lapsed(self._services.now()):
+        if self._services.has_lapsed(account_id):
             raise problem("lapsed")
 
 

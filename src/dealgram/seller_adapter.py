@@ -10,7 +10,6 @@ from typing import Literal
 import structlog
 
 from dealgram.actors.accounts.controller import NOBODY, registered_entry
-from dealgram.actors.registry import announce
 from dealgram.actors.services import KeyedLocks, Services
 from dealgram.actors.subscriptions.state import Subscription
 from dealgram.http.ports import HookOutcome
@@ -179,8 +178,7 @@ class BillingAdapter:
         if made is not None and made.change != change:
             raise RequestIdReusedError
         # What waited for the payment goes on now, here and in other processes.
-        await services.registry.refresh()
-        await announce(services.db)
+        await services.registry.refresh_everywhere()
         return await self._shown(row)
 
     async def _shown(self, row: Stored) -> BilledSubscription:

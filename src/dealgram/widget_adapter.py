@@ -14,13 +14,13 @@ from dealgram.actors.accounts import preferences, setup_texts, staff
 from dealgram.actors.accounts.account_orders import SetUp, order_entry
 from dealgram.actors.accounts.page_watch import PageWatch
 from dealgram.actors.accounts.subscription_line import subscription_line
-from dealgram.actors.accounts.user_rights import UserBook, administers
+from dealgram.actors.accounts.user_rights import UserBook, administers, user_row
 from dealgram.actors.bots.bot_sources import DOCUMENTED_SOURCES
 from dealgram.actors.choices import AccountSettings
 from dealgram.actors.desk.bot_list import BotList
 from dealgram.actors.desk.pipelines import PipelineBook
 from dealgram.actors.local_time import zone_of
-from dealgram.actors.registry import AccountInfo, announce
+from dealgram.actors.registry import AccountInfo
 from dealgram.actors.services import Services
 from dealgram.actors.subscriptions.state import Subscription
 from dealgram.gateways.errors import GatewayError
@@ -28,7 +28,6 @@ from dealgram.gateways.trouble import SENTENCES, TroubleKind
 from dealgram.http.account_ports import StepHealth
 from dealgram.http.api.account_port import (
     AccountView,
-    CountsView,
     EmployeeView,
     LimitsView,
     Overview,
@@ -42,8 +41,8 @@ from dealgram.http.api.account_port import (
     UserView,
 )
 from dealgram.persistence import page_state, participants, setup_steps, users
-from dealgram.persistence.records import User, upsert
-from dealgram.persistence.subscriptions import KEPT_DAYS, TRIAL_DAYS
+from dealgram.persistence.records import upsert
+from dealgram.persistence.subscriptions import KEPT_DAYS
 from dealgram.runtime import Transient
 
 log = structlog.get_logger(__name__)
@@ -60,12 +59,13 @@ class WidgetAdapter:
         services: Services,
         amo_users: UserBook,
         pipelines: PipelineBook,
+        bots: BotList,
         authorise_url: Callable[[], str | None],
     ) -> None:
         self._services = services
         self._amo_users = amo_users
         self._pipelines = pipelines
-        self._bots = BotList(services, pipelines)
+        self._bots = bots
         self._authorise_url = authorise_url
         self.watch = PageWatch(self.version)
 
@@ -77,19 +77,13 @@ class WidgetAdapter:
         info = self._services.registry.account(account_id)
         if info is None or info.row.status == "uninstalled":
             return None
-        counts = await page_state.counts(self._services.db, account_id)
         return Overview(
             account=self._account(info),
             user=await self._user(account_id, user_id),
             subscription=self._subscription(info),
             setup=await self._setup(info),
             settings=info.settings,
-            counts=CountsView(
-                bots=counts.bots,
-                groups=counts.groups,
-                linked_groups=counts.linked_groups,
-                attention=await self._bots.attention(account_id),
-            ),
+            counts=await self._bots.counts(account_id),
             limits=LimitsView(bots=DOCUMENTED_SOURCES),
             version=version,
         )
@@ -139,7 +133,9 @@ class WidgetAdapter:
         now = self._services.now()
         # Of an account that was met a moment ago: its trial is about to begin.
         begun = info.has_subscription
-        paid = info.subscription if begun else Subscription(trial_until=now + dt.timedelta(days=TRIAL_DAYS))
+        paid = (
+            info.subscription if begun else Subscription(trial_until=now + dt.timedelta(days=self._services.trial_days))
+        )
         return SubscriptionView(
             state=paid.state(now),
             until=paid.until,
@@ -221,17 +217,7 @@ class WidgetAdapter:
             # The users are read by and by: this one may be newer.
             user = await self._amo_users.user(account_id, amo_user_id)
             if user is not None:
-                await upsert(
-                    db,
-                    User(
-                        account_id=account_id,
-                        user_id=user.id,
-                        name=user.name,
-                        amojo_id=user.amojo_id,
-                        is_admin=user.is_admin,
-                        is_active=user.is_active,
-                    ),
-                )
+                await upsert(db, user_row(account_id, user))
         added = await staff.add(db, account_id, person, amo_user_id)
         await self._announce()
         return _employee(added)
@@ -243,8 +229,7 @@ class WidgetAdapter:
 
     async def _announce(self) -> None:
         """In force here at once, elsewhere soon."""
-        await self._services.registry.refresh()
-        await announce(self._services.db)
+        await self._services.registry.refresh_everywhere()
         self.watch.wake()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dealgram.account_adapter import AccountAdapter
 from dealgram.actors.accounts.user_rights import UserBook
 from dealgram.actors.bots.bot_checkup import BotCheckups
+from dealgram.actors.desk.bot_list import BotList
 from dealgram.actors.desk.pipelines import PipelineBook
 from dealgram.actors.services import Services
 from dealgram.api_gatekeeper import ApiGatekeeper
@@ -29,10 +30,11 @@ class WidgetDesk:
 
         self.users = UserBook(services)
         self.pipelines = PipelineBook(services)
-        self.account = WidgetAdapter(services, self.users, self.pipelines, authorise_url)
+        bots = BotList(services, self.pipelines)
+        self.account = WidgetAdapter(services, self.users, self.pipelines, bots, authorise_url)
         self.bots = BotsAdapter(
             services,
-            self.pipelines,
+            bots,
             checkups,
             public_url=settings.public_url if settings.intake == "webhook" else None,
             changed=self.account.watch.wake,

@@ -59,11 +59,8 @@ def paused():
 async def relay(telegram, paused, nursery, autojump_clock):
     services = SimpleNamespace(
         db=None,
-        registry=SimpleNamespace(
-            bot_of=lambda account_id, bot_id: SimpleNamespace(token="t"),
-            account=lambda account_id: SimpleNamespace(is_lapsed=lambda now: account_id == LAPSED),
-        ),
-        now=lambda: None,
+        registry=SimpleNamespace(bot_of=lambda account_id, bot_id: SimpleNamespace(token="t")),
+        has_lapsed=lambda account_id: account_id == LAPSED,
         limits=SimpleNamespace(pause_left_s=lambda bot_id, chat_id: paused.get(chat_id, 0.0)),
         telegram=telegram,
     )

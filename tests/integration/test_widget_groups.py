@@ -65,7 +65,13 @@ async def test_a_group_is_linked_and_unlinked_from_the_page_and_says_who_did_it(
     await stage.until(lambda: stage.is_linked_line(world.cafe), "the deal's card shows it")
     await stage.done()
     assert any("Кто связал: Ольга Белова." in note for note in notes(stage, world.cafe))
-    assert (await call.get("/account"))["counts"]["linked_groups"] == 1
+    listed = (await call.get("/groups"))["total"]
+    assert (await call.get("/account"))["counts"] == {
+        "bots": len(world.bots),
+        "groups": listed,
+        "linked_groups": 1,
+        "attention": 0,
+    }
 
     # Unlinked while a message is on its way into the deal: it arrives, the next one does not.
     held = stage.amo.faults.hold("amojo.send")

@@ -17,6 +17,7 @@ from dealgram.persistence import (
     Person,
     SetupStep,
     api_requests,
+    desk,
     page_state,
     participants,
     records,
@@ -25,6 +26,7 @@ from dealgram.persistence import (
     token_uses,
 )
 from dealgram.persistence.api_requests import Claim, Kept
+from dealgram.persistence.desk import BotGroups
 from dealgram.persistence.records import Topic, User
 
 NOW = dt.datetime.now(dt.UTC)
@@ -182,12 +184,14 @@ def test_every_table_of_the_digest_has_its_change():
     )
 
 
-async def test_counts_are_of_what_is_connected(filled):
-    await records.upsert(filled, bot(bot_id=11, status="removed"), bot(bot_id=12, status="revoked"))
-    counts = await page_state.counts(filled, 1)
+async def test_groups_are_counted_of_bots_that_are_connected(filled):
+    await records.upsert(
+        filled, bot(bot_id=11, status="removed"), Group(group_id=7, account_id=1, bot_id=11, chat_id=-10, title="Чья?")
+    )
+    (counted,) = (await desk.groups_by_bot(filled, 1)).items()
     # A group that the bot has left counts while a deal is linked to it: the page lists it as a problem.
-    assert (counts.bots, counts.groups, counts.linked_groups) == (2, 3, 2)
-    assert (await page_state.counts(filled, 2)).bots == 0
+    assert counted == (3, BotGroups(total=3, linked=2, titles=("Оставленная", "Группа", "Ещё группа")))
+    assert await desk.groups_by_bot(filled, 2) == {}
 
 
 async def test_people_are_found_by_name_username_and_id_within_the_account(filled):
