@@ -8,7 +8,6 @@ with `trio.from_thread.run_sync`.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,7 +16,10 @@ from typing import TypeVar
 import pytest
 import trio
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `page_play`: test folders are no packages
+# For `page_play` and `install_browser`: test folders are no packages.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from install_browser import NAMES, find  # noqa: E402
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: no browser tests")
 
@@ -27,7 +29,6 @@ Story = Callable[["sync_api.Browser"], Result]
 PATIENCE_MS = 15_000
 """The longest wait for something to be seen, on a machine that is busy with other tests."""
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -41,25 +42,11 @@ ARGUMENTS = (
 )
 
 
-def find_chromium() -> str | None:
-    """The Chromium to drive: DEALGRAM_CHROMIUM, else one on PATH, else the one Playwright brought."""
-    named = os.environ.get("DEALGRAM_CHROMIUM")
-    if named:
-        if not Path(named).exists():
-            pytest.fail(f"DEALGRAM_CHROMIUM names {named}, which does not exist")
-        return named
-    for name in NAMES:
-        found = shutil.which(name)
-        if found:
-            return found
-    with sync_api.sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-    return own if Path(own).exists() else None
-
-
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = find_chromium()
+    found = find()
+    if found is None and (named := os.environ.get("DEALGRAM_CHROMIUM")):
+        pytest.fail(f"DEALGRAM_CHROMIUM names {named}, which is no program that can be run")
     if found is None:
         pytest.skip(
             f"no Chromium: set DEALGRAM_CHROMIUM, put one of {', '.join(NAMES)} on PATH, "

@@ -11,20 +11,17 @@ from typing import Any
 
 import trio
 
-from dealgram.gateways.telegram import LimitSettings
 from dealgram.playground import Playground, open_playground
 from dealgram.sandbox.amocrm import Switches
 from dealgram.sandbox.page import World, build_world, create_page
 from dealgram.sandbox.serve import serve
 from dealgram.service import open_service
 from dealgram.settings import Settings
+from dealgram.story import UNHURRIED
 
 PATIENCE_MS = 30_000
 CALM_MS = 500
 """Until nothing moves any more, before a picture is taken."""
-UNHURRIED = LimitSettings(
-    chat_rate_per_s=1e3, chat_burst=1e3, group_rate_per_s=1e3, group_burst=1e3, bot_rate_per_s=1e3, bot_burst=1e3
-)
 
 
 @dataclass

@@ -19,7 +19,6 @@ import pytest
 import trio
 from pydantic import SecretStr
 
-from dealgram.gateways.telegram import LimitSettings
 from dealgram.persistence.records import Account
 from dealgram.playground import Playground, open_playground, widget_config
 from dealgram.sandbox.amocrm import SimAccount, SimUser
@@ -28,6 +27,7 @@ from dealgram.sandbox.page.world import World, build_world
 from dealgram.sandbox.shell import Shell, ShellSwitches
 from dealgram.service import Service, open_service
 from dealgram.settings import Settings
+from dealgram.story import UNHURRIED
 from dealgram.widget_archive import WidgetConfig, build
 
 PATIENCE_MS = 15_000
@@ -35,9 +35,6 @@ ADVANCED = "/settings/widgets/dealgram/"
 MARKETPLACE = "/settings/widgets/"
 ELSEWHERE = "/dashboard/"
 SAVED = {"client_name": "Ольга", "phone_number": "+7 900 000-00-00", "terms_of_use": "1"}
-UNHURRIED = LimitSettings(
-    chat_rate_per_s=1e3, chat_burst=1e3, group_rate_per_s=1e3, group_burst=1e3, bot_rate_per_s=1e3, bot_burst=1e3
-)
 STATUS_SAID = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tests"))
+
+from install_browser import find  # noqa: E402
+
 IMAGES = HERE.parent / "archive" / "images"
 LOGOS = ("logo", "logo_main", "logo_medium", "logo_min", "logo_small")
 TOUR_SIZE = {"width": 1188, "height": 616}
@@ -26,10 +28,9 @@ MOST_BYTES = 300 * 1024
 
 def main() -> None:
     """Draw everything, and fail where a picture would be too heavy for amoCRM."""
-    chromium = os.environ.get("DEALGRAM_CHROMIUM") or shutil.which("chromium")
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
         logos(browser)
         tour(browser)
         browser.close()

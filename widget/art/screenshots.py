@@ -6,8 +6,6 @@ Russian: statuses and bots' words come from the service, which speaks Russian to
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,8 +14,10 @@ import trio
 from playwright import sync_api
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "tests" / "browser"))
+TESTS = HERE.parents[1] / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "browser")]
 
+from install_browser import find  # noqa: E402
 from widget_play import WidgetPlay, open_widget_play, visit_widget  # noqa: E402
 
 FOLDER = HERE / "screenshots"
@@ -39,8 +39,7 @@ async def take(play: WidgetPlay) -> None:
 
     def story() -> None:
         with sync_api.sync_playwright() as playwright:
-            chromium = os.environ.get("DEALGRAM_CHROMIUM") or shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
             visitor = visit_widget(browser, **SIZE)
             page = visitor.page
             visitor.opens(play.shell_url())
