@@ -7,6 +7,7 @@ another ``seed`` gives other colours, and every picture can be shown by a browse
 from __future__ import annotations
 
 import colorsys
+import functools
 import math
 import struct
 import zlib
@@ -135,6 +136,7 @@ _SLOPE = math.sqrt(2) * sum((x - 3.5) * math.cos((2 * x + 1) * math.pi / 16) for
 """What a rise of 1 per sample gives in the first cosine of a block (ITU T.81 A.3.3)."""
 
 
+@functools.lru_cache(maxsize=64)  # the people of the sample world have one each
 def jpeg(*, width: int = 320, height: int = 200, seed: int = 0) -> bytes:
     """A baseline JPEG (ITU T.81) in JFIF: three components, none of them reduced.
 

@@ -16,6 +16,7 @@ import trio
 from pydantic import SecretStr
 
 from dealgram.actors import texts
+from dealgram.actors.answering import albums
 from dealgram.gateways.gate_policy import GatePolicy
 from dealgram.gateways.telegram import LimitSettings
 from dealgram.persistence import accounts
@@ -284,6 +285,14 @@ async def running_service(stage: Stage) -> AsyncIterator[Service]:
             yield service
         finally:
             service.request_stop()
+
+
+@pytest.fixture(autouse=True)
+def files_come_soon(request, monkeypatch) -> None:
+    """On one machine the files of an album come sooner one after another than over the internet."""
+    if "autojump_clock" not in request.fixturenames:
+        monkeypatch.setattr(albums, "QUIET_S", 0.6)
+        monkeypatch.setattr(albums, "_LOOK_EVERY_S", 0.2)
 
 
 @pytest.fixture

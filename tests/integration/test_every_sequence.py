@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from dealgram.actors import texts
-from dealgram.actors.answering import albums
 from dealgram.persistence import accounts, groups
 from dealgram.sandbox import samples
 from dealgram.sandbox.amocrm import Switches
@@ -436,9 +435,8 @@ def open_points(rng: random.Random, policy: str) -> Switches:
 
 @pytest.mark.parametrize("seed", range(9))
 async def test_any_sequence_arrives_with_its_order_its_words_its_quotes_and_its_files(
-    stage_with, connected, play_of, monkeypatch, seed
+    stage_with, connected, play_of, seed
 ):
-    monkeypatch.setattr(albums, "QUIET_S", 0.5)
     rng, policy = random.Random(seed), POLICIES[seed % 3]
     async with stage_with(open_points(rng, policy)) as stage, connected(stage):
         await stage.settled()
