@@ -21,11 +21,45 @@ pytestmark = pytest.mark.slow
 DEADLINE_S = 90
 
 
+class WarmCommands:
+    """Commands that need not import anything: most of them need no more than that they are processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._program = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("warm_commands.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, arguments: tuple[str, ...], environment: dict[str, str], stdin: str, cwd: Path
+    ) -> subprocess.CompletedProcess[str]:
+        files = {name: self._folder / name for name in ("stdin", "stdout", "stderr")}
+        files["stdin"].write_text(stdin, encoding="utf-8")
+        for name in ("stdout", "stderr"):
+            files[name].write_bytes(b"")
+        order = {"arguments": arguments, "environment": environment, "folder": str(cwd)}
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(json.dumps(order | {name: str(path) for name, path in files.items()}) + "\n")
+        self._program.stdin.flush()
+        code = int(self._program.stdout.readline())
+        printed, errors = (files[name].read_text(encoding="utf-8") for name in ("stdout", "stderr"))
+        return subprocess.CompletedProcess(arguments, code, printed, errors)
+
+    def close(self) -> None:
+        self._program.communicate(timeout=DEADLINE_S)
+        assert self._program.returncode == 0
+
+
 @dataclass
 class Desk:
     """A terminal whose environment names one data folder."""
 
     folder: Path
+    warm: WarmCommands | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,6 +76,13 @@ class Desk:
         }
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command."""
+        if self.warm is None:
+            return self.start_and_run(*arguments, stdin=stdin, **environment)
+        return self.warm.run(arguments, self.environment | environment, stdin, self.folder)
+
+    def start_and_run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in an interpreter that has imported nothing yet, as everybody else does."""
         return subprocess.run(
             [sys.executable, "-m", "dealgram", *arguments],
             env=self.environment | environment,
@@ -55,8 +96,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Desk:
-    return Desk(tmp_path_factory.mktemp("desk"))
+def desk(tmp_path_factory) -> Iterator[Desk]:
+    warm = WarmCommands(tmp_path_factory.mktemp("warm"))
+    yield Desk(tmp_path_factory.mktemp("desk"), warm)
+    warm.close()
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +136,14 @@ def service(desk: Desk) -> Iterator[dict[str, str]]:
 
 
 def test_a_wrong_setting_ends_the_start_with_one_sentence(desk):
-    done = desk.run("serve", DEALGRAM_LOG_LEVEL="loud")
+    done = desk.start_and_run("serve", DEALGRAM_LOG_LEVEL="loud")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "DEALGRAM_LOG_LEVEL" in done.stderr
 
 
 def test_help_names_every_command(desk):
-    text = desk.run("--help").stdout
+    text = desk.start_and_run("--help").stdout
     for command in (
         "serve",
         "sandbox",
@@ -118,7 +161,7 @@ def test_help_names_every_command(desk):
 
 
 def test_the_demo_tells_the_whole_story_and_everything_is_right(desk):
-    done = desk.run("demo")
+    done = desk.start_and_run("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "всё сошлось" in done.stdout
     assert "✗" not in done.stdout
@@ -137,7 +180,7 @@ def test_the_page_and_the_health_of_a_served_sandbox_answer(service):
 
 
 def test_what_is_connected_is_listed(desk, service):
-    assert "Агентство" in desk.run("account", "list").stdout
+    assert "Агентство" in desk.start_and_run("account", "list").stdout
     bots = desk.run("bot", "list").stdout
     assert "@sever_sales_bot" in bots
     assert "@sever_service_bot" in bots

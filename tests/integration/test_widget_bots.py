@@ -288,7 +288,7 @@ async def test_a_new_token_takes_everything_up_again(stage, widget_calls):
     (group,) = (await call.get(f"/bots/{bot.id}/groups"))["groups"]
     assert [one["code"] for one in group["status"]["details"]] == ["bot_down"]
 
-    for token, wanted in ((old, "token_refused"), (other.token, "other_bot"), ("12:ab", "token_malformed")):
+    for token, wanted in ((old, "token_refused"), (other.token, "other_bot"), ("12:too-short", "token_malformed")):
         answer = await call("PATCH", f"/bots/{bot.id}", {"token": token})
         assert code_of(answer) == (422, wanted)
         assert token.partition(":")[2] not in answer.text
