@@ -9,9 +9,9 @@ BIN    := $(VENV)/bin
 NODE_MODULES := $(BIN)/python tools/node_modules.py
 PIP    := PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
-# Tests wait for sockets and databases half of their time, so one more than there are cores keeps all of them busy. The
+# Tests wait for sockets, databases and time now and then, so two more than there are cores keep all of them busy. The
 # longest files come first (tests/conftest.py); xdist's own order would leave them to the end.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 2)")
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint widget bench clean
