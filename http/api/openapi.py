@@ -64,6 +64,9 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     kinds = {kind for route in routes for kind in (route.body, route.answer) if kind is not None} | {Error}
     ordered = sorted(kinds, key=lambda kind: kind.__name__)
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
+    for component in components.values():
+        if "description" in component:
+            component["description"] = _in_one_line(component["description"])
     refs = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
@@ -88,13 +91,18 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     }
 
 
+def _in_one_line(docstring: str) -> str:
+    """A docstring's text; Pythons differ in how much of the indentation they leave in it."""
+    return re.sub(r"\s+", " ", docstring).strip()
+
+
 def as_json(described: dict[str, Any]) -> bytes:
     """The document as it is served and kept."""
     return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
 
 
 def _operation(route: Route, refs: dict[type[msgspec.Struct], Any]) -> dict[str, Any]:
-    summary, _, rest = re.sub(r"\s+", " ", (route.handler.__doc__ or "").strip()).partition(". ")
+    summary, _, rest = _in_one_line(route.handler.__doc__ or "").partition(". ")
     found: dict[str, Any] = {
         "operationId": route.name,
         "summary": summary.rstrip("."),
