@@ -32,17 +32,23 @@ async def ensure(
     """
     group = await by_chat(db, account_id, bot_id, chat_id)
     if group is None:
-        await db.execute(
-            "INSERT INTO groups (account_id, shard, bot_id, chat_id, title, kind, status)"
-            " VALUES ($1, $2, $3, $4, $5, $6, 'member')"
-            " ON CONFLICT (account_id, bot_id, chat_id) WHERE status <> 'merged' DO NOTHING",
-            account_id,
-            shard_of(account_id),
-            bot_id,
-            chat_id,
-            clean(title),
-            kind,
-        )
+
+        async def in_transaction(connection: Connection) -> None:
+            await _keep_ids(connection, account_id, bot_id)
+            await connection.execute(
+                "INSERT INTO groups (account_id, shard, bot_id, chat_id, title, kind, status)"
+                " SELECT $1, $2, $3::bigint, $4::bigint, $5, $6, 'member' WHERE NOT EXISTS"
+                " (SELECT FROM chat_aliases WHERE account_id = $1 AND bot_id = $3 AND chat_id = $4)"
+                " ON CONFLICT (account_id, bot_id, chat_id) WHERE status <> 'merged' DO NOTHING",
+                account_id,
+                shard_of(account_id),
+                bot_id,
+                chat_id,
+                clean(title),
+                kind,
+            )
+
+        await db.transaction(in_transaction)
         group = await by_chat(db, account_id, bot_id, chat_id)
     assert group is not None, "groups are never deleted while their bot brings updates"
     return group
@@ -113,6 +119,14 @@ async def for_account(db: Database, account_id: int) -> list[Group]:
     return [row_of(Group, record) for record in records]
 
 
+async def _keep_ids(connection: Connection, account_id: int, bot_id: int) -> None:
+    """Until the transaction ends nobody else says which group a chat id of the bot's names. A stranger that came in
+    between the merging and its aliases would keep the id from the group's own row for good."""
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", f"dealgram chats {account_id}", bot_id
+    )
+
+
 async def note_upgrade(
     db: Database, account_id: int, bot_id: int, old_chat_id: int, new_chat_id: int, title: str
 ) -> int:
@@ -127,6 +141,7 @@ async def note_upgrade(
         group = await ensure(db, account_id, bot_id, new_chat_id, title, "supergroup")
 
     async def in_transaction(connection: Connection) -> None:
+        await _keep_ids(connection, account_id, bot_id)
         await connection.execute(
             "UPDATE groups SET status = 'merged', updated_at = now()"
             " WHERE account_id = $1 AND bot_id = $2 AND chat_id = $3 AND group_id <> $4 AND status <> 'merged'",
